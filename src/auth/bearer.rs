@@ -1,0 +1,168 @@
+//! From the `Authorization` header to who is calling.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{
+    refusal::Refusal,
+    resource::Audiences,
+    verify::{Bearer, TokenVerifier},
+};
+use crate::{
+    domain::{
+        actor::{Actor, ReferralsRole},
+        organization::Role,
+    },
+    storage::{Principal, Store},
+};
+
+/// Tells who is calling.
+pub struct Authenticator {
+    verifier: TokenVerifier,
+    store: Store,
+}
+
+impl std::fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authenticator")
+    }
+}
+
+/// Who is calling.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// A person, through an application.
+    User {
+        /// The person and its employer, as they are at this moment.
+        principal: Arc<Principal>,
+        /// The application (`appid`, `azp` or `client_id`).
+        application_id: String,
+    },
+    /// An application for itself. It is not looked up: whoever admits it must.
+    Application {
+        /// The application (`appid`, `azp` or `client_id`).
+        application_id: String,
+        /// `tid`; `None` when the issuer has no tenants.
+        tenant_id: Option<Uuid>,
+        /// What the issuer allows it.
+        roles: Vec<String>,
+    },
+}
+
+impl Authenticator {
+    /// Puts together who verifies tokens and who knows people.
+    pub fn new(verifier: TokenVerifier, store: Store) -> Self {
+        Self { verifier, store }
+    }
+
+    /// Tells who sent the `Authorization` header, to an API that accepts `accepted`. A token that was seen
+    /// before is not verified again; who it stands for is looked up on each call.
+    pub async fn authenticate(
+        &self,
+        authorization: Option<&str>,
+        accepted: Audiences,
+    ) -> Result<Caller, Refusal> {
+        let token = bearer_token(authorization.ok_or(Refusal::Missing)?)?;
+        let verified = self.verifier.verify(token, accepted).await?;
+        let application_id = verified.application_id.clone();
+        let principal = match &verified.bearer {
+            Bearer::User { tenant_id, user_id } => self.store.find_principal(*tenant_id, *user_id).await?,
+            Bearer::Subject(subject) => self.store.find_principal_by_subject(subject).await?,
+            Bearer::Application { tenant_id, roles } => {
+                let (tenant_id, roles) = (*tenant_id, roles.clone());
+                return Ok(Caller::Application { application_id, tenant_id, roles });
+            }
+        };
+        let principal = principal.ok_or(Refusal::UnknownUser)?;
+        Ok(Caller::User { principal, application_id })
+    }
+}
+
+impl Caller {
+    /// Returns the caller as one who may use referrals. The stronger of two roles counts; administering
+    /// the organisation is no Referrals role.
+    pub fn referrals_actor(&self) -> Result<Actor, Refusal> {
+        let Self::User { principal, application_id } = self else { return Err(Refusal::AppOnly) };
+        let Principal { user, organization } = &**principal;
+        let role = if user.roles.contains(&Role::ReferralsAdmin) {
+            ReferralsRole::Admin
+        } else if user.roles.contains(&Role::ReferralsUser) {
+            ReferralsRole::User
+        } else {
+            return Err(Refusal::NoReferralsRole);
+        };
+        Ok(Actor {
+            organization_id: organization.id.clone(),
+            organization_name: organization.name.clone(),
+            user_id: user.id,
+            email: user.email.clone(),
+            application_id: application_id.clone(),
+            role,
+            locations: user.locations.clone(),
+        })
+    }
+}
+
+/// Takes the token out of `Bearer <token>`; the scheme is read in any case (RFC 9110, section 11.1).
+fn bearer_token(authorization: &str) -> Result<&str, Refusal> {
+    let (scheme, token) = authorization.trim().split_once(' ').ok_or(Refusal::NotBearer)?;
+    let token = token.trim_start();
+    match scheme.eq_ignore_ascii_case("Bearer") && memchr::memchr2(b' ', b'\t', token.as_bytes()).is_none() {
+        true => Ok(token),
+        false => Err(Refusal::NotBearer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Caller, bearer_token};
+    use crate::{
+        auth::{refusal::Refusal, testing},
+        domain::{actor::ReferralsRole, organization::Role},
+    };
+
+    fn caller_with(roles: &[Role]) -> Caller {
+        let mut principal = testing::principal();
+        principal.user.roles = roles.to_vec();
+        Caller::User { principal: Arc::new(principal), application_id: "app".to_owned() }
+    }
+
+    #[test]
+    fn the_scheme_is_read_in_any_case() {
+        for header in ["Bearer a.b.c", "bearer a.b.c", "BEARER  a.b.c", " Bearer a.b.c "] {
+            assert_eq!(bearer_token(header).unwrap(), "a.b.c", "{header}");
+        }
+        for header in ["", "Bearer", "Bearer ", "a.b.c", "Basic a.b.c", "Bearer a b", "Bearer a.b.c, d"] {
+            assert!(matches!(bearer_token(header), Err(Refusal::NotBearer)), "{header}");
+        }
+    }
+
+    #[test]
+    fn the_stronger_role_counts() {
+        let actor = caller_with(&[Role::ReferralsUser, Role::ReferralsAdmin]).referrals_actor().unwrap();
+
+        assert_eq!(actor.role, ReferralsRole::Admin);
+        assert_eq!(actor.application_id, "app");
+        let user = caller_with(&[Role::ReferralsUser, Role::AccountAdmin]).referrals_actor().unwrap();
+        assert_eq!(user.role, ReferralsRole::User);
+    }
+
+    #[test]
+    fn administering_the_organization_is_no_referrals_role() {
+        for roles in [&[Role::AccountAdmin][..], &[]] {
+            let refusal = caller_with(roles).referrals_actor().unwrap_err();
+            assert!(matches!(refusal, Refusal::NoReferralsRole));
+        }
+    }
+
+    #[test]
+    fn an_application_alone_has_no_referrals() {
+        let caller =
+            Caller::Application { application_id: "app".to_owned(), tenant_id: None, roles: Vec::new() };
+
+        assert!(matches!(caller.referrals_actor(), Err(Refusal::AppOnly)));
+    }
+}

@@ -1,0 +1,269 @@
+//! The built-in issuer: signs people and applications in and gives them tokens, as Entra ID would.
+//!
+//! Served are the grants `password`, `refresh_token` and `client_credentials`, in both generations of the
+//! token endpoint. The rules are in [`grant`], the tokens in [`mint`]; here is the order in
+//! which a request is judged: tenant, application, what is asked for, and the proof of who asks.
+
+pub mod answer;
+pub mod discovery;
+pub mod error;
+pub mod grant;
+pub mod mint;
+pub mod password;
+pub mod request;
+pub mod signing;
+
+#[cfg(test)]
+mod mint_tests;
+
+use std::{fmt, sync::Arc};
+
+use jsonwebtoken::jwk::JwkSet;
+use uuid::Uuid;
+
+use self::{
+    answer::{Extras, TokenAnswer},
+    discovery::DiscoveryDocument,
+    error::{TokenError, TokenErrorAnswer},
+    grant::Tenant,
+    mint::{ClientProof, Mint, SignIn},
+    password::PasswordChecks,
+    request::{TokenRequest, Version},
+    signing::{SigningError, SigningKeys},
+};
+use super::{keys::KeySet, resource::Resource};
+use crate::{
+    domain::{
+        organization::{Application, Organization, OrganizationId},
+        sources::{Clock, Random},
+    },
+    storage::{Principal, Store, StoreError},
+};
+
+/// `amr` of a sign-in with a password.
+const PASSWORD_METHOD: &str = "pwd";
+
+/// Signs people and applications in.
+pub struct Issuer {
+    store: Store,
+    random: Random,
+    mint: Mint,
+    passwords: PasswordChecks,
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer").field("base_url", &self.base_url()).finish_non_exhaustive()
+    }
+}
+
+impl Issuer {
+    /// Opens the issuer whose tokens name `base_url`, the public address without a slash at its end. Makes
+    /// the first signing key if there is none.
+    pub async fn open(
+        store: Store,
+        base_url: String,
+        clock: Clock,
+        random: Random,
+    ) -> Result<Self, SigningError> {
+        let keys = SigningKeys::load(&store, clock.now()).await?;
+        let mint = Mint::new(base_url, Arc::new(keys), clock, random.clone());
+        Ok(Self { store, random, mint, passwords: PasswordChecks::new() })
+    }
+
+    /// Returns the public address without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        self.mint.base_url()
+    }
+
+    /// Returns the public keys, as the key set endpoint shows them.
+    pub fn key_set(&self) -> &JwkSet {
+        self.mint.keys().published()
+    }
+
+    /// Returns the public keys, ready to verify with.
+    pub fn verifying_keys(&self) -> Arc<KeySet> {
+        Arc::clone(self.mint.keys().verifying())
+    }
+
+    /// Returns the discovery document of a tenant.
+    pub async fn discovery(&self, version: Version, tenant: &str) -> Result<DiscoveryDocument, TokenError> {
+        Ok(match self.find_tenant(tenant).await? {
+            Tenant::Any => DiscoveryDocument::new(&self.mint, version, tenant, "{tenantid}"),
+            Tenant::One(own) => {
+                let tenant_id = own.tenant_id.hyphenated().to_string();
+                DiscoveryDocument::new(&self.mint, version, &tenant_id, &tenant_id)
+            }
+        })
+    }
+
+    /// Judges a token request and answers it.
+    pub async fn token(
+        &self,
+        version: Version,
+        tenant: &str,
+        request: TokenRequest,
+    ) -> Result<TokenAnswer, TokenError> {
+        let grant_type = required(&request.grant_type, "grant_type")?.trim();
+        if !matches!(grant_type, "password" | "refresh_token" | "client_credentials") {
+            return Err(TokenError::UnsupportedGrantType(grant_type.to_owned()));
+        }
+        let client_id = required(&request.client_id, "client_id")?.trim();
+        let tenant = self.find_tenant(tenant).await?;
+        let application = self.find_application(client_id).await?;
+        let proof = grant::authenticate_client(&tenant, &application, request.client_secret.as_deref())?;
+        match grant_type {
+            "client_credentials" => self.grant_to_application(version, &application, proof, &request).await,
+            "password" => self.grant_for_password(version, &tenant, &application, proof, &request).await,
+            _ => self.grant_for_refresh_token(version, &tenant, &application, proof, &request).await,
+        }
+    }
+
+    /// Returns the body that tells a client why it gets no token. `correlation_id` is the client's own id
+    /// of the request.
+    pub fn explain(&self, error: &TokenError, correlation_id: Option<Uuid>) -> TokenErrorAnswer {
+        let trace_id = self.random.uuid();
+        error.answer(self.mint.now(), trace_id, correlation_id.unwrap_or_else(|| self.random.uuid()))
+    }
+
+    /// Mints an access token for a person without asking for a password: the operator's own command.
+    pub fn mint_for_user(
+        &self,
+        principal: &Principal,
+        application_id: Uuid,
+        audience: &str,
+        version: Version,
+        lifetime_secs: i64,
+    ) -> Result<String, SigningError> {
+        let methods = [PASSWORD_METHOD.to_owned()];
+        let sign_in = SignIn { principal, application_id, proof: ClientProof::Secret, methods: &methods };
+        self.mint.user_token(sign_in, audience, version, lifetime_secs)
+    }
+
+    /// Mints an access token for an application itself: the operator's own command.
+    pub fn mint_for_application(
+        &self,
+        application: &Application,
+        organization: &Organization,
+        audience: &str,
+        version: Version,
+        lifetime_secs: i64,
+    ) -> Result<String, SigningError> {
+        self.mint.application_token(application, organization, audience, version, lifetime_secs)
+    }
+
+    /// Finds the tenant of a path segment: `common`, `organizations`, tenant id, organisation id or domain.
+    async fn find_tenant(&self, segment: &str) -> Result<Tenant, TokenError> {
+        if segment.eq_ignore_ascii_case("common") || segment.eq_ignore_ascii_case("organizations") {
+            return Ok(Tenant::Any);
+        }
+        let found = match OrganizationId::parse(segment) {
+            Some(id) => self.find_organization_or_tenant(&id).await?,
+            None if segment.contains('.') => {
+                let found = self.store.find_organization_by_domain(&segment.to_lowercase()).await?;
+                found.map(|it| Organization::clone(&it))
+            }
+            None => None,
+        };
+        found.map(Tenant::One).ok_or_else(|| TokenError::UnknownTenant(shortened(segment)))
+    }
+
+    /// Finds an organisation by its own id or by its tenant id. No id is both, of two organisations.
+    async fn find_organization_or_tenant(
+        &self,
+        id: &OrganizationId,
+    ) -> Result<Option<Organization>, StoreError> {
+        let mut found = self.store.find_organization(id).await?;
+        if let (None, Ok(tenant_id)) = (&found, Uuid::try_parse(id.as_str())) {
+            found = self.store.find_organization_by_tenant(tenant_id).await?;
+        }
+        Ok(found.map(|it| Organization::clone(&it)))
+    }
+
+    async fn find_application(&self, client_id: &str) -> Result<Arc<Application>, TokenError> {
+        let unknown = || TokenError::UnknownApplication(shortened(client_id));
+        let id = Uuid::try_parse(client_id).map_err(|_| unknown())?;
+        self.store.find_application(id).await?.ok_or_else(unknown)
+    }
+
+    async fn grant_to_application(
+        &self,
+        version: Version,
+        application: &Application,
+        proof: ClientProof,
+        request: &TokenRequest,
+    ) -> Result<TokenAnswer, TokenError> {
+        if proof == ClientProof::None {
+            return Err(TokenError::MissingClientSecret);
+        }
+        let wanted = request.wanted(version, None)?;
+        let organization = self.store.find_organization(&application.organization_id).await?;
+        let organization =
+            organization.ok_or_else(|| TokenError::UnknownApplication(application.id.to_string()))?;
+        Ok(TokenAnswer::for_application(&self.mint, version, wanted, application, &organization)?)
+    }
+
+    async fn grant_for_password(
+        &self,
+        version: Version,
+        tenant: &Tenant,
+        application: &Application,
+        proof: ClientProof,
+        request: &TokenRequest,
+    ) -> Result<TokenAnswer, TokenError> {
+        let mut wanted = request.wanted(version, None)?;
+        // Version 1.0 answers every sign-in with a password with an ID token.
+        wanted.openid.has_openid |= version == Version::V1;
+        let email = required(&request.username, "username")?.trim().to_lowercase();
+        let password = required(&request.password, "password")?.to_owned();
+
+        let principal = self.store.find_principal_by_email(&email).await?;
+        let principal = principal.filter(|it| tenant.admits(&it.organization));
+        let hash = principal.as_ref().and_then(|it| it.user.password_hash.clone());
+        let is_right = self.passwords.verify(password, hash).await?;
+        let principal = principal.filter(|_| is_right).ok_or(TokenError::WrongCredentials)?;
+        // Judged after the password, or strangers could learn who works where.
+        grant::check_own_application(application, &principal)?;
+        let methods = [PASSWORD_METHOD.to_owned()];
+        let sign_in =
+            SignIn { principal: &principal, application_id: application.id, proof, methods: &methods };
+        let extras = Extras {
+            has_refresh_token: version == Version::V1 || wanted.openid.has_offline_access,
+            has_client_info: request.has_client_info(),
+        };
+        Ok(TokenAnswer::for_sign_in(&self.mint, version, wanted, sign_in, extras)?)
+    }
+
+    async fn grant_for_refresh_token(
+        &self,
+        version: Version,
+        tenant: &Tenant,
+        application: &Application,
+        proof: ClientProof,
+        request: &TokenRequest,
+    ) -> Result<TokenAnswer, TokenError> {
+        let claims = self.mint.read_refresh_token(required(&request.refresh_token, "refresh_token")?)?;
+        grant::check_redeemer(&claims, tenant, application)?;
+        let wanted = request.wanted(version, Resource::parse(&claims.resource))?;
+        let principal = self.store.find_principal(claims.tid, claims.oid).await?;
+        let principal = principal.ok_or(TokenError::RevokedRefreshToken)?;
+        if !claims.is_stamped_for(&principal.user) {
+            return Err(TokenError::RevokedRefreshToken);
+        }
+        grant::check_own_application(application, &principal)?;
+        let sign_in =
+            SignIn { principal: &principal, application_id: application.id, proof, methods: &claims.amr };
+        let extras = Extras { has_refresh_token: true, has_client_info: request.has_client_info() };
+        Ok(TokenAnswer::for_sign_in(&self.mint, version, wanted, sign_in, extras)?)
+    }
+}
+
+fn required<'a>(parameter: &'a Option<String>, name: &'static str) -> Result<&'a str, TokenError> {
+    parameter.as_deref().ok_or(TokenError::MissingParameter(name))
+}
+
+/// Cuts a name that is repeated to its sender.
+fn shortened(name: &str) -> String {
+    const CHARS_MAX: usize = 100;
+    name.chars().take(CHARS_MAX).collect()
+}

@@ -1,0 +1,123 @@
+//! `liaison token`: an access token, without a password, for whoever may read the data.
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, bail};
+
+use super::{TokenArgs, TokenAudience, access, out, parse_uuid};
+use crate::{
+    app::{system_clock, system_random},
+    auth::{Issuer, Version},
+    config::Config,
+    domain::organization::{Application, Organization, OrganizationId, Role, User},
+    sandbox::seed,
+    service::administration::find_organization,
+    storage::{Principal, Store},
+};
+
+/// Prints a token.
+pub(super) async fn run(args: &TokenArgs, config: &Config) -> anyhow::Result<()> {
+    let store = access::open_to_read(config).await?;
+    let organization = match &args.organization {
+        Some(text) => find_organization(&store, text).await?,
+        None => usual_organization(&store).await?,
+    };
+    let application = first_application(&store, &organization).await?;
+    let subject = match args.app_only {
+        true => Subject::Application { organization, application },
+        false => {
+            let users = store.list_users(&organization.id).await?;
+            let user = choose_user(users, &args.user).with_context(|| {
+                format!(
+                    "{} has no user \"{}\"; name an e-mail address or a role ({})",
+                    organization.name,
+                    args.user,
+                    Role::ALL.map(Role::as_str).join(", ")
+                )
+            })?;
+            Subject::User { principal: Principal { user, organization }, application }
+        }
+    };
+    // The issuer's name is part of a token: it must be the running server's.
+    let base_url = match store.find_setting("public_url").await? {
+        Some(url) => url,
+        None => config.public_url(config.listen),
+    };
+    let audience = match args.audience {
+        TokenAudience::Partner => "https://api.partner.microsoft.com",
+        TokenAudience::PartnerCenter => "https://api.partnercenter.microsoft.com",
+    };
+    let issuer = Issuer::open(store, base_url, system_clock(), system_random()).await?;
+    let lifetime_secs = i64::from(args.lifetime_secs);
+    let token = match &subject {
+        Subject::User { principal, application } => {
+            issuer.mint_for_user(principal, application.id, audience, Version::V1, lifetime_secs)?
+        }
+        Subject::Application { organization, application } => {
+            issuer.mint_for_application(application, organization, audience, Version::V1, lifetime_secs)?
+        }
+    };
+    writeln!(out(), "{token}")?;
+    Ok(())
+}
+
+/// Who a token speaks for.
+enum Subject {
+    /// A person, through an application.
+    User { principal: Principal, application: Application },
+    /// An application itself.
+    Application { organization: Organization, application: Application },
+}
+
+/// Returns Contoso, or the only organisation.
+async fn usual_organization(store: &Store) -> anyhow::Result<Organization> {
+    let contoso = OrganizationId::from(seed::CONTOSO_ID);
+    if let Some(contoso) = store.find_organization(&contoso).await? {
+        return Ok(Organization::clone(&contoso));
+    }
+    let mut organizations = store.list_organizations().await?.into_iter();
+    match (organizations.next(), organizations.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => bail!("there is no organization yet; `liaison org add NAME` adds one"),
+        (Some(_), Some(_)) => {
+            bail!("say which organization with --organization; `liaison org list` shows all")
+        }
+    }
+}
+
+async fn first_application(store: &Store, organization: &Organization) -> anyhow::Result<Application> {
+    let applications = store.list_applications(&organization.id).await?;
+    applications.into_iter().next().with_context(|| format!("{} has no application", organization.name))
+}
+
+/// Finds a user by e-mail, id or role; of several with the role, the first by e-mail.
+fn choose_user(users: Vec<User>, text: &str) -> Option<User> {
+    let role = match text {
+        "admin" => Some(Role::ReferralsAdmin),
+        "user" => Some(Role::ReferralsUser),
+        text => Role::parse(text),
+    };
+    let id = parse_uuid(text);
+    users.into_iter().find(|user| {
+        user.email.eq_ignore_ascii_case(text)
+            || Some(user.id) == id
+            || role.is_some_and(|it| user.roles.contains(&it))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_chosen_by_role_address_or_id() {
+        let users = seed::organizations("hash").into_iter().next().unwrap().users;
+        let chosen = |text: &str| choose_user(users.clone(), text).map(|it| it.email);
+
+        assert_eq!(chosen("referrals-admin").as_deref(), Some("alex.admin@contoso.example"));
+        assert_eq!(chosen("user").as_deref(), Some("uma.user@contoso.example"));
+        assert_eq!(chosen("UMA.user@contoso.example").as_deref(), Some("uma.user@contoso.example"));
+        assert_eq!(chosen(&users[0].id.to_string()), Some(users[0].email.clone()));
+        assert_eq!(chosen("account-admin"), None);
+    }
+}

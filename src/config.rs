@@ -1,0 +1,383 @@
+//! Settings, in layers: embedded defaults < sandbox < TOML file < environment < flags.
+//!
+//! `config/defaults.toml` is both the documentation and the default of every key: the structs here have no
+//! defaults of their own, so a key cannot exist without a line there. Unknown keys are refused, so that a
+//! spelling mistake does not silently leave a limit where it was.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use config::{Environment, File, FileFormat};
+use serde::{Deserialize, Serialize};
+
+/// The embedded, commented default file.
+pub const DEFAULTS: &str = include_str!("config/defaults.toml");
+
+/// Where a file is looked for when none is named.
+pub const FILE_NAME: &str = "liaison.toml";
+
+/// What the sandbox changes before the file, environment and flags have their say.
+const SANDBOX: &str = "[limits]\nrate_per_organization_per_minute = 0\nrate_per_application_per_minute = 0\n";
+
+/// What stands for a secret on screen.
+const MASK: &str = "********";
+
+/// Every setting.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Folder of the SQLite file, the lock and the admin key.
+    pub data_dir: PathBuf,
+    /// PostgreSQL; empty for the SQLite file.
+    pub database_url: Secret,
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// Where health, metrics and administration listen.
+    pub ops_listen: SocketAddr,
+    /// The address that clients use; empty to derive it from the listener.
+    pub public_url: String,
+    /// Host headers that are answered; empty for the usual ones.
+    pub hosts_allowed: Vec<String>,
+    /// Status of a successful create: 200 or 201.
+    pub created_status: u16,
+    /// How long a stopping server waits.
+    pub shutdown_grace_secs: u64,
+    /// Audiences beside the two of Partner Center.
+    pub audiences_extra: Vec<String>,
+    /// Issuers beside the built-in one; `auth` knows what one consists of.
+    pub issuers: Vec<serde_json::Value>,
+    /// What one request or caller may use up.
+    pub limits: Limits,
+    /// Rules of the domain that an operator may switch.
+    pub rules: Rules,
+    /// How links are written.
+    pub links: Links,
+    /// How repeated requests are recognised.
+    pub idempotency: Idempotency,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// What one request or caller may use up.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Headers in a request.
+    pub headers_max: usize,
+    /// Bytes in the names and values of all headers.
+    pub header_bytes_max: usize,
+    /// Bytes in path and query.
+    pub url_bytes_max: usize,
+    /// Time for the head of a request.
+    pub header_timeout_secs: u64,
+    /// Time that a connection may stay without a request.
+    pub idle_timeout_secs: u64,
+    /// Time for the whole request.
+    pub request_timeout_secs: u64,
+    /// Bytes in a body.
+    pub body_bytes_max: usize,
+    /// Slowest body, after a grace of 5 seconds.
+    pub body_bytes_per_sec_min: u64,
+    /// Levels of nesting in a JSON body.
+    pub json_depth_max: usize,
+    /// Items in one array of a JSON body.
+    pub array_items_max: usize,
+    /// Connections at one time.
+    pub connections_max: usize,
+    /// Reading requests in flight.
+    pub reads_max: usize,
+    /// Writing requests in flight.
+    pub writes_max: usize,
+    /// Requests in a minute by one organisation; 0 for no limit.
+    pub rate_per_organization_per_minute: u32,
+    /// Requests in a minute by one application; 0 for no limit.
+    pub rate_per_application_per_minute: u32,
+}
+
+/// Rules of the domain that an operator may switch.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    /// Says whether a partner's deal needs name, value, currency, closing date, solution and team member.
+    pub require_deal_fields: bool,
+    /// Says whether the consent flags are needed.
+    pub require_consent: bool,
+    /// Days until an unanswered referral expires.
+    pub expiration_days: u16,
+    /// Longest name, in characters.
+    pub name_chars_max: usize,
+    /// Longest notes, in characters.
+    pub notes_chars_max: usize,
+    /// Longest other text, in characters.
+    pub text_chars_max: usize,
+}
+
+/// How links are written.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Links {
+    /// Says whether engagement ids in `$filter` links are quoted.
+    pub quote_engagement_id: bool,
+}
+
+/// How repeated requests are recognised.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Idempotency {
+    /// Says whether `client-request-id` is a key too.
+    pub use_client_request_id: bool,
+    /// How long an answer can be replayed.
+    pub keep_hours: u32,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Lines for people or for programs.
+    pub format: LogFormat,
+    /// Directives as in `RUST_LOG`.
+    pub filter: String,
+}
+
+/// The shape of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A connection string; never shown with its password.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+/// Where the layers above the defaults come from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// A file that must exist; `None` takes `liaison.toml` if it is there.
+    pub file: Option<PathBuf>,
+    /// Says whether the sandbox's layer is put on the defaults.
+    pub is_sandbox: bool,
+    /// Flags: dotted key and text.
+    pub overrides: Vec<(&'static str, String)>,
+    /// Stands in for the process environment in tests.
+    pub environment: Option<HashMap<String, String>>,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A layer could not be read, has an unknown key or a value of the wrong kind.
+    #[error(
+        "the settings cannot be read: {0}; `liaison config --defaults` prints every key with its meaning"
+    )]
+    Unreadable(String),
+    /// A value is of the right kind but makes no sense.
+    #[error("{key} {problem}")]
+    Invalid {
+        /// Dotted key.
+        key: &'static str,
+        /// What is wrong and what would do.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads all layers and checks the result.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut builder = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        if sources.is_sandbox {
+            builder = builder.add_source(File::from_str(SANDBOX, FileFormat::Toml));
+        }
+        builder = match &sources.file {
+            Some(path) => builder.add_source(File::from(path.as_path()).format(FileFormat::Toml)),
+            None => {
+                builder.add_source(File::from(Path::new(FILE_NAME)).format(FileFormat::Toml).required(false))
+            }
+        };
+        builder = builder.add_source(
+            Environment::with_prefix("LIAISON")
+                .prefix_separator("__")
+                .separator("__")
+                .try_parsing(true)
+                .list_separator(",")
+                .with_list_parse_key("hosts_allowed")
+                .with_list_parse_key("audiences_extra")
+                .source(sources.environment.clone()),
+        );
+        for (key, value) in &sources.overrides {
+            builder = builder.set_override(*key, value.as_str())?;
+        }
+        let config: Self = builder.build()?.try_deserialize()?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Returns the path of the SQLite file.
+    pub fn sqlite_path(&self) -> PathBuf {
+        self.data_dir.join("liaison.sqlite")
+    }
+
+    /// Returns the address that clients use, without a slash at the end. `listening` is where the API really
+    /// listens, which differs from the setting when that asks for port 0.
+    pub fn public_url(&self, listening: SocketAddr) -> String {
+        match self.public_url.trim_end_matches('/') {
+            "" if listening.ip().is_unspecified() => format!("http://localhost:{}", listening.port()),
+            "" => format!("http://{listening}"),
+            url => url.to_owned(),
+        }
+    }
+
+    /// Writes the settings as TOML, one dotted key a line, with the password of the database masked.
+    pub fn to_toml(&self) -> Result<String, serde_json::Error> {
+        let mut lines = String::new();
+        flatten("", &serde_json::to_value(self)?, &mut lines);
+        Ok(lines)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if !matches!(self.created_status, 200 | 201) {
+            return invalid("created_status", format!("is {}; use 200 or 201", self.created_status));
+        }
+        self.check_public_url()?;
+        let limits = &self.limits;
+        let positive = [
+            ("limits.headers_max", limits.headers_max),
+            ("limits.header_bytes_max", limits.header_bytes_max),
+            ("limits.url_bytes_max", limits.url_bytes_max),
+            ("limits.body_bytes_max", limits.body_bytes_max),
+            ("limits.json_depth_max", limits.json_depth_max),
+            ("limits.array_items_max", limits.array_items_max),
+            ("limits.connections_max", limits.connections_max),
+            ("limits.reads_max", limits.reads_max),
+            ("limits.writes_max", limits.writes_max),
+        ];
+        if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            return invalid(key, "is 0, so nothing could be answered; use 1 or more".to_owned());
+        }
+        if limits.header_timeout_secs == 0
+            || limits.idle_timeout_secs == 0
+            || limits.request_timeout_secs == 0
+        {
+            return invalid("limits", "has a time of 0 seconds; use 1 or more".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_public_url(&self) -> Result<(), ConfigError> {
+        if self.public_url.is_empty() {
+            return Ok(());
+        }
+        let is_base = url::Url::parse(&self.public_url).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.query().is_none()
+                && url.fragment().is_none()
+        });
+        if !is_base {
+            let problem =
+                format!("is \"{}\"; use an address such as https://referrals.example", self.public_url);
+            return invalid("public_url", problem);
+        }
+        Ok(())
+    }
+}
+
+impl From<config::ConfigError> for ConfigError {
+    fn from(error: config::ConfigError) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
+impl Secret {
+    /// Returns the text, for the one place that connects.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Says whether nothing was set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the text when it certainly holds no password. `None` for one that cannot be told apart too.
+    pub fn without_password(&self) -> Option<&str> {
+        let url = url::Url::parse(&self.0).ok()?;
+        let is_plain = url.password().is_none() && url.query().is_none() && url.has_host();
+        is_plain.then_some(self.0.as_str())
+    }
+
+    /// Returns the text with its password masked, or a mask where the password cannot be told apart.
+    pub fn masked(&self) -> String {
+        if self.0.is_empty() {
+            return String::new();
+        }
+        let Ok(mut url) = url::Url::parse(&self.0) else { return MASK.to_owned() };
+        if url.query().is_some() || !url.has_host() {
+            return MASK.to_owned();
+        }
+        if url.password().is_some() && url.set_password(Some(MASK)).is_err() {
+            return MASK.to_owned();
+        }
+        url.into()
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.masked())
+    }
+}
+
+fn invalid(key: &'static str, problem: String) -> Result<(), ConfigError> {
+    Err(ConfigError::Invalid { key, problem })
+}
+
+fn flatten(path: &str, value: &serde_json::Value, lines: &mut String) {
+    let serde_json::Value::Object(members) = value else {
+        lines.push_str(&format!("{path} = {}\n", inline(value)));
+        return;
+    };
+    for (name, member) in members {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        flatten(&path, member, lines);
+    }
+}
+
+/// Writes a value as TOML reads it; only tables differ from JSON.
+fn inline(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Array(items) => {
+            format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", "))
+        }
+        serde_json::Value::Object(members) => {
+            let members: Vec<_> =
+                members.iter().map(|(name, member)| format!("{name} = {}", inline(member))).collect();
+            format!("{{ {} }}", members.join(", "))
+        }
+        scalar => scalar.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! Who makes a call, and how far it may see.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use super::organization::{LocationScope, OrganizationId};
+
+/// Who makes a call on referrals: a user with a Referrals role, through an application.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The user's organisation.
+    pub organization_id: OrganizationId,
+    /// Its display name.
+    pub organization_name: String,
+    /// The user (`oid`).
+    pub user_id: Uuid,
+    /// Address that team membership is matched by; lower case.
+    pub email: String,
+    /// Calling application (`appid` or `azp`).
+    pub application_id: String,
+    /// What the user may do with referrals.
+    pub role: ReferralsRole,
+    /// How far the role reaches.
+    pub locations: LocationScope,
+}
+
+impl fmt::Debug for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Actor")
+            .field("organization_id", &self.organization_id)
+            .field("user_id", &self.user_id)
+            .field("application_id", &self.application_id)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The two roles that open the Referrals API ("Permissions overview", 2023).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReferralsRole {
+    /// Sees and edits everything in scope.
+    Admin,
+    /// Sees and edits what it made, and what its team membership opens.
+    User,
+}
+
+impl Actor {
+    /// Returns what this caller may see.
+    pub fn scope(&self) -> Scope {
+        Scope {
+            organization_id: self.organization_id.clone(),
+            locations: self.locations.clone(),
+            person: match self.role {
+                ReferralsRole::Admin => None,
+                ReferralsRole::User => Some(Person { user_id: self.user_id, email: self.email.clone() }),
+            },
+        }
+    }
+
+    /// Returns what the caller's organisation may see, whichever of its people look after it: for rules that
+    /// bind the organisation, never for an answer to the caller.
+    pub fn organization_scope(&self) -> Scope {
+        Scope {
+            organization_id: self.organization_id.clone(),
+            locations: LocationScope::EntireCompany,
+            person: None,
+        }
+    }
+}
+
+/// The predicate that every read of referrals carries first. Nothing is read without one, and only an
+/// [`Actor`] gives one out.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    organization_id: OrganizationId,
+    locations: LocationScope,
+    person: Option<Person>,
+}
+
+impl Scope {
+    /// Returns the viewer's organisation.
+    pub fn organization_id(&self) -> &OrganizationId {
+        &self.organization_id
+    }
+
+    /// Returns the locations that the viewer may see.
+    pub fn locations(&self) -> &LocationScope {
+        &self.locations
+    }
+
+    /// Returns the person whose own work the sight is limited to; `None` when it is not.
+    pub fn person(&self) -> Option<&Person> {
+        self.person.as_ref()
+    }
+
+    /// Says whether everything that the organisation owns is seen.
+    pub fn is_whole_organization(&self) -> bool {
+        self.person.is_none() && self.locations == LocationScope::EntireCompany
+    }
+
+    /// Returns the scope of the server itself, which sees everything. The reason says on the spot why no
+    /// caller's scope will do.
+    pub fn system(reason: &'static str) -> SystemScope {
+        SystemScope(reason)
+    }
+}
+
+/// Sees everything, for a reason, and answers nobody.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemScope(&'static str);
+
+impl fmt::Display for SystemScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// A Referrals user, whose sight is limited to its own work.
+#[derive(Clone)]
+pub struct Person {
+    /// The user (`oid`).
+    pub user_id: Uuid,
+    /// Address that team membership is matched by; lower case.
+    pub email: String,
+}
+
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Person").field("user_id", &self.user_id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,17 @@
+//! The document, its words and its rules: plain data, no I/O, no clock.
+
+pub mod actor;
+pub mod change;
+pub mod engagement;
+pub mod etag;
+pub mod json;
+pub mod lifecycle;
+pub mod organization;
+pub mod referral;
+pub mod report;
+pub mod sources;
+pub mod time;
+pub mod validation;
+pub mod view;
+pub mod visibility;
+pub mod vocabulary;

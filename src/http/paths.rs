@@ -1,0 +1,127 @@
+//! Spellings of paths that clients use and the router does not know, turned into the one it does.
+//!
+//! ```text
+//! /v1.0/engagments/…                     the documentation's own spelling error
+//! /v1.0/referrals/…                      paths of nextLinks in the samples of 2019
+//! /engagements/v1/referrals/{id}         the address in webhook payloads; both audiences are accepted
+//! …/referrals('id')  …/referrals(id)     OData key access
+//! …/referrals/{id}/  …/{id}//            the connector really sends these
+//! %24                                    an encoded $
+//! ```
+
+use std::borrow::Cow;
+
+use http::{Uri, request::Parts};
+
+const REFERRALS: &str = "/v1.0/engagements/referrals";
+
+/// Other beginnings of the same paths.
+const ALIASES: [(&str, Surface); 4] = [
+    ("/v1.0/engagments/referrals", Surface::Partner),
+    ("/v1.0/referrals", Surface::Partner),
+    ("/engagements/v1/referrals", Surface::Either),
+    ("/engagments/v1/referrals", Surface::Either),
+];
+
+/// Which surface a request came in by; it decides which audiences are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// The Partner API.
+    Partner,
+    /// A path of the Partner Center API that stands for one of the Partner API.
+    Either,
+}
+
+/// Rewrites the path of a request, and notes the surface when it is not the usual one.
+pub fn rewrite(parts: &mut Parts) {
+    let Some((path, surface)) = canonical(parts.uri.path()) else { return };
+    let target = match parts.uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    let mut uri = parts.uri.clone().into_parts();
+    // A path that cannot be written is left as it is: the router will not find it.
+    if let Ok(path_and_query) = target.parse() {
+        uri.path_and_query = Some(path_and_query);
+    }
+    if let Ok(uri) = Uri::from_parts(uri) {
+        parts.uri = uri;
+    }
+    parts.extensions.insert(surface);
+}
+
+/// Returns the canonical path; `None` when `path` is canonical already.
+fn canonical(path: &str) -> Option<(String, Surface)> {
+    let decoded = match path.contains("%24") {
+        true => Cow::Owned(path.replace("%24", "$")),
+        false => Cow::Borrowed(path),
+    };
+    let (rest, surface) = match rest_of(&decoded, REFERRALS) {
+        Some(rest) => (rest, Surface::Partner),
+        None => ALIASES.iter().find_map(|(alias, surface)| Some((rest_of(&decoded, alias)?, *surface)))?,
+    };
+    let rest = rest.trim_end_matches('/');
+    let canonical = match key(rest) {
+        Some((key, below)) => format!("{REFERRALS}/{key}{below}"),
+        None => format!("{REFERRALS}{rest}"),
+    };
+    (canonical != path || surface != Surface::Partner).then_some((canonical, surface))
+}
+
+/// Returns what follows `start`, if it ends a segment (or opens a key) there.
+fn rest_of<'a>(path: &'a str, start: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(start)?;
+    (rest.is_empty() || rest.starts_with(['/', '('])).then_some(rest)
+}
+
+/// Splits `(key)below` and takes the quotes off the key.
+fn key(rest: &str) -> Option<(&str, &str)> {
+    let (key, below) = rest.strip_prefix('(')?.split_once(')')?;
+    let unquoted = ["'", "%27"].iter().find_map(|quote| key.strip_prefix(quote)?.strip_suffix(quote));
+    Some((unquoted.unwrap_or(key), below))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Surface, canonical};
+
+    #[test]
+    fn every_spelling_leads_to_one_path() {
+        let canonical_path = "/v1.0/engagements/referrals/id";
+        for (path, surface) in [
+            ("/v1.0/engagements/referrals/id/", Surface::Partner),
+            ("/v1.0/engagements/referrals/id//", Surface::Partner),
+            ("/v1.0/engagements/referrals('id')", Surface::Partner),
+            ("/v1.0/engagements/referrals(id)", Surface::Partner),
+            ("/v1.0/engagements/referrals(%27id%27)/", Surface::Partner),
+            ("/v1.0/engagments/referrals/id", Surface::Partner),
+            ("/v1.0/referrals/id", Surface::Partner),
+            ("/engagements/v1/referrals/id", Surface::Either),
+            ("/engagements/v1/referrals('id')", Surface::Either),
+        ] {
+            assert_eq!(canonical(path), Some((canonical_path.to_owned(), surface)), "{path}");
+        }
+        assert_eq!(
+            canonical("/v1.0/referrals/"),
+            Some(("/v1.0/engagements/referrals".to_owned(), Surface::Partner))
+        );
+        assert_eq!(
+            canonical("/v1.0/engagements/referrals/%24count"),
+            Some(("/v1.0/engagements/referrals/$count".to_owned(), Surface::Partner))
+        );
+    }
+
+    #[test]
+    fn other_paths_are_left_alone() {
+        for path in [
+            "/v1.0/engagements/referrals",
+            "/v1.0/engagements/referrals/id",
+            "/v1.0/engagements/referralsx",
+            "/v1.0/engagements",
+            "/common/oauth2/token/",
+            "/",
+        ] {
+            assert_eq!(canonical(path), None, "{path}");
+        }
+    }
+}

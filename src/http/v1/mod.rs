@@ -1,0 +1,3 @@
+//! The Partner API surface: referrals.
+
+pub mod referrals;

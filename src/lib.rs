@@ -1,0 +1,34 @@
+//! Liaison: a self-hosted referral exchange that speaks the Partner Center Referrals contract.
+//!
+//! The modules, in reading order:
+//!
+//! * [`domain`]: the document, its words and its rules: plain data, no I/O, no clock.
+//! * [`storage`]: the only place with SQL: two databases behind one `Store`.
+//! * [`auth`]: who is calling: bearer tokens, and the built-in issuer.
+//! * [`service`]: what can be done, named as users say it.
+//! * [`app`]: what one process holds: store, clock, random source, settings.
+//! * [`http`]: the JSON API over HTTP, and the loop that accepts connections.
+//! * [`sandbox`]: the companies that `serve --sandbox` starts with.
+//! * [`cli`]: the commands.
+//! * [`config`]: settings: embedded defaults, file, environment, flags.
+//! * [`telemetry`]: logs and metrics.
+
+pub mod domain;
+
+pub mod storage;
+
+pub mod auth;
+
+pub mod service;
+
+pub mod app;
+
+pub mod http;
+
+pub mod sandbox;
+
+pub mod cli;
+
+pub mod config;
+
+pub mod telemetry;

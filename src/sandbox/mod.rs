@@ -1,0 +1,3 @@
+//! The companies that `serve --sandbox` starts with.
+
+pub mod seed;

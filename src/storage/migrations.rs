@@ -1,0 +1,114 @@
+//! Numbered schema steps, in pairs. Forward only; a released one is never edited, which its checksum shows.
+
+use std::fmt::Write as _;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use rusqlite::{Connection, TransactionBehavior};
+use tokio_postgres::Client;
+
+use super::{Store, StoreError, dialect::Dialect};
+use crate::domain::time::Timestamp;
+
+struct Migration {
+    version: u32,
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+const MIGRATIONS: [Migration; 1] = [Migration {
+    version: 1,
+    name: "0001_foundation",
+    sqlite: include_str!("../../migrations/sqlite/0001_foundation.sql"),
+    postgres: include_str!("../../migrations/postgres/0001_foundation.sql"),
+}];
+
+/// The schema version that this program needs.
+pub(super) const VERSION: u32 = 1;
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
+    version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied BIGINT NOT NULL)";
+const APPLIED: &str = "SELECT checksum FROM schema_migrations WHERE version = $1";
+const RECORD: &str =
+    "INSERT INTO schema_migrations (version, name, checksum, applied) VALUES ($1, $2, $3, $4)";
+
+/// Any number will do, as long as every replica takes the same.
+const POSTGRES_LOCK: i64 = 0x4c69_6169_736f_6e01;
+
+fn checksum(text: &str) -> String {
+    digest(&SHA256, text.as_bytes()).as_ref().iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
+        hex
+    })
+}
+
+/// Says whether any migration has run.
+pub(super) async fn is_table_there(store: &Store) -> Result<bool, StoreError> {
+    let sql = match store.dialect() {
+        Dialect::Sqlite => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'",
+        Dialect::Postgres => "SELECT 1 FROM pg_catalog.pg_class WHERE oid = to_regclass('schema_migrations')",
+    };
+    Ok(store.query_one(sql, &[]).await?.is_some())
+}
+
+/// Applies what is missing, each step in a transaction of its own.
+pub(super) fn migrate_sqlite(writer: &mut Connection, now: Timestamp) -> Result<Vec<String>, StoreError> {
+    let mut applied = Vec::new();
+    for migration in &MIGRATIONS {
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(TABLE)?;
+        let known: Option<String> = {
+            let mut statement = transaction.prepare(APPLIED)?;
+            let mut rows = statement.query([migration.version])?;
+            rows.next()?.map(|row| row.get(0)).transpose()?
+        };
+        if is_needed(migration, known.as_deref(), migration.sqlite)? {
+            transaction.execute_batch(migration.sqlite)?;
+            let record = (migration.version, migration.name, checksum(migration.sqlite), now.ticks());
+            transaction.execute(RECORD, record)?;
+            applied.push(migration.name.to_owned());
+        }
+        transaction.commit()?;
+    }
+    Ok(applied)
+}
+
+/// Applies what is missing, one replica at a time.
+pub(super) async fn migrate_postgres(client: &Client, now: Timestamp) -> Result<Vec<String>, StoreError> {
+    let mut applied = Vec::new();
+    for migration in &MIGRATIONS {
+        client.batch_execute("BEGIN").await?;
+        match migrate_step(client, migration, now).await {
+            Ok(true) => applied.push(migration.name.to_owned()),
+            Ok(false) => {}
+            Err(error) => {
+                client.batch_execute("ROLLBACK").await?;
+                return Err(error);
+            }
+        }
+        client.batch_execute("COMMIT").await?;
+    }
+    Ok(applied)
+}
+
+async fn migrate_step(client: &Client, migration: &Migration, now: Timestamp) -> Result<bool, StoreError> {
+    client.execute("SELECT pg_advisory_xact_lock($1)", &[&POSTGRES_LOCK]).await?;
+    client.batch_execute(TABLE).await?;
+    let version = i64::from(migration.version);
+    let row = client.query_opt(APPLIED, &[&version]).await?;
+    let known: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
+    if !is_needed(migration, known.as_deref(), migration.postgres)? {
+        return Ok(false);
+    }
+    client.batch_execute(migration.postgres).await?;
+    client.execute(RECORD, &[&version, &migration.name, &checksum(migration.postgres), &now.ticks()]).await?;
+    Ok(true)
+}
+
+fn is_needed(migration: &Migration, known: Option<&str>, text: &str) -> Result<bool, StoreError> {
+    match known {
+        None => Ok(true),
+        Some(known) if known == checksum(text) => Ok(false),
+        Some(_) => Err(StoreError::MigrationChanged(migration.name.to_owned())),
+    }
+}

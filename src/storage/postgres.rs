@@ -1,0 +1,210 @@
+//! PostgreSQL: a pool of connections, and commits whose statements travel in one flight.
+//!
+//! A commit runs as a task of its own, so that a caller that goes away cannot leave a transaction half sent
+//! on a connection that goes back to the pool.
+
+use std::{sync::Arc, time::Duration};
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use futures_util::future::{join, try_join_all};
+use tokio::sync::Notify;
+use tokio_postgres::{Config, Statement, error::SqlState, types::ToSql};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{
+    Commit, Conflict, Mode, StoreError, changes,
+    commit::Step,
+    value::{Row, Value},
+};
+use crate::domain::change::Hash;
+
+/// Connections in the pool.
+const CONNECTIONS_MAX: usize = 16;
+/// How long a request waits for one of them.
+const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
+
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const UNANSWERED_WAIT: Duration = Duration::from_secs(20);
+
+pub(super) const SESSION: &str = "SET statement_timeout = '15s';
+    SET lock_timeout = '5s';
+    SET idle_in_transaction_session_timeout = '15s';
+    SET synchronous_commit = on;";
+const SESSION_READ_ONLY: &str = "SET default_transaction_read_only = on;";
+
+/// An open PostgreSQL database.
+pub(super) struct Postgres {
+    pool: Pool,
+    config: Config,
+    mode: Mode,
+    /// Wakes whoever announces commits to the numbering task.
+    pub(super) committed: Arc<Notify>,
+}
+
+impl Postgres {
+    /// Connects once, to fail early.
+    pub(super) async fn open(url: &str, mode: Mode) -> Result<Self, StoreError> {
+        let mut config: Config = url.parse().map_err(|_| {
+            StoreError::BadUrl("write it as postgres://user:password@host:5432/database".to_owned())
+        })?;
+        config.application_name("liaison");
+        // A network that goes away without a word is noticed within half a minute, not after hours.
+        config.keepalives(true);
+        config.keepalives_idle(KEEPALIVE_IDLE);
+        config.keepalives_interval(KEEPALIVE_INTERVAL);
+        config.keepalives_retries(3);
+        config.tcp_user_timeout(UNANSWERED_WAIT);
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_WAIT);
+        }
+        let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(config.clone(), tls(), manager_config);
+        let session = match mode {
+            Mode::ReadWrite => SESSION.to_owned(),
+            Mode::ReadOnly => [SESSION, SESSION_READ_ONLY].concat(),
+        };
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS_MAX)
+            .wait_timeout(Some(CONNECTION_WAIT))
+            .create_timeout(Some(CONNECT_WAIT))
+            .runtime(Runtime::Tokio1)
+            .post_create(Hook::async_fn(move |client, _| {
+                let session = session.clone();
+                Box::pin(async move { client.batch_execute(&session).await.map_err(HookError::Backend) })
+            }))
+            .build()
+            .map_err(|error| StoreError::BadUrl(error.to_string()))?;
+        let postgres = Self { pool, config, mode, committed: Arc::default() };
+        drop(postgres.connection().await?);
+        Ok(postgres)
+    }
+
+    /// Takes a connection from the pool.
+    pub(super) async fn connection(&self) -> Result<Object, StoreError> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// Says whether this process may write.
+    pub(super) fn is_writable(&self) -> bool {
+        self.mode == Mode::ReadWrite
+    }
+
+    /// Returns what is needed to open a connection outside the pool.
+    pub(super) fn config(&self) -> Config {
+        self.config.clone()
+    }
+
+    /// Reads rows.
+    pub(super) async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let client = self.connection().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, &references(params)).await?;
+        rows.iter()
+            .map(|row| (0..row.len()).map(|it| row.try_get(it)).collect::<Result<_, _>>().map(Row))
+            .collect::<Result<_, _>>()
+            .map_err(StoreError::Postgres)
+    }
+
+    /// Writes a commit and waits until it is durable.
+    pub(super) async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let client = self.connection().await?;
+        let has_changes = !commit.changes.is_empty();
+        let written = tokio::spawn(async move { write(&client, &commit).await }).await;
+        let outcome = written.unwrap_or(Err(StoreError::ReadOnly));
+        if has_changes && outcome.is_ok() {
+            self.committed.notify_one();
+        }
+        outcome
+    }
+}
+
+/// Returns a connector for servers that ask for TLS, with the certificates of the system.
+pub(super) fn tls() -> MakeRustlsConnect {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider speaks TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    MakeRustlsConnect::new(config)
+}
+
+async fn write(client: &Object, commit: &Commit) -> Result<(), StoreError> {
+    let steps = all_steps(commit);
+    let mut statements = Vec::with_capacity(steps.len());
+    for step in &steps {
+        statements.push(client.prepare_cached(step.sql).await?);
+    }
+    // BEGIN and every statement are sent before the first answer is awaited.
+    let executed =
+        try_join_all(steps.iter().zip(&statements).map(|(step, statement)| execute(client, step, statement)));
+    let (begun, executed) = join(client.batch_execute("BEGIN"), executed).await;
+    let outcome = begun.map_err(StoreError::Postgres).and(executed);
+    match outcome {
+        Ok(_) => Ok(client.batch_execute("COMMIT").await?),
+        Err(error) => {
+            client.batch_execute("ROLLBACK").await?;
+            Err(error)
+        }
+    }
+}
+
+fn all_steps(commit: &Commit) -> Vec<Step> {
+    let lock = commit.twin_lock.map(twin_lock).into_iter();
+    let changes = commit.changes.iter().map(|(change, facts)| Step {
+        sql: insert_change(),
+        params: changes::values(change, facts),
+        rows: Some(1),
+        conflict: Conflict::Duplicate,
+    });
+    lock.chain(commit.steps.iter().cloned()).chain(changes).collect()
+}
+
+/// Tries the lock of a key until the end of the transaction; a twin in flight makes it touch no row.
+fn twin_lock(key: Hash) -> Step {
+    let [a, b, c, d, e, f, g, h, ..] = key;
+    Step {
+        sql: "SELECT 1 WHERE pg_try_advisory_xact_lock($1)",
+        params: vec![i64::from_be_bytes([a, b, c, d, e, f, g, h]).into()],
+        rows: Some(1),
+        conflict: Conflict::IdempotencyKey,
+    }
+}
+
+fn insert_change() -> &'static str {
+    static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        format!(
+            "WITH written AS (
+                INSERT INTO changes ({})
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                RETURNING sequence, engagement_id, facts)
+             INSERT INTO changes_pending (sequence, engagement_id, facts)
+             SELECT sequence, engagement_id, facts FROM written",
+            changes::COLUMNS
+        )
+    });
+    &SQL
+}
+
+async fn execute(client: &Object, step: &Step, statement: &Statement) -> Result<(), StoreError> {
+    let touched = match client.execute(statement, &references(&step.params)).await {
+        Ok(touched) => touched,
+        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+            return Err(StoreError::Conflict(step.conflict));
+        }
+        Err(error) if error.code() == Some(&SqlState::DISK_FULL) => return Err(StoreError::Full),
+        Err(error) => return Err(StoreError::Postgres(error)),
+    };
+    match step.rows {
+        Some(rows) if rows != touched => Err(StoreError::Conflict(step.conflict)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn references(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+    params.iter().map(|it| it as &(dyn ToSql + Sync)).collect()
+}

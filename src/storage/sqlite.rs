@@ -1,0 +1,342 @@
+//! SQLite: one writer thread with group commit, and a pool of query-only readers.
+//!
+//! The writer takes what has queued while the last fsync ran, puts each commit into a savepoint of one
+//! transaction, and acknowledges all of them after the one fsync. That makes durable and fast the same thing.
+//! `synchronous=FULL`, because with `NORMAL` a power cut loses acknowledged commits.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig, ffi};
+use tokio::sync::oneshot;
+
+use super::{
+    Commit, Mode, SQLITE_VERSION_MIN, StoreError, changes,
+    commit::Step,
+    value::{Row, Value},
+};
+use crate::domain::change::{Hash, chain_hash};
+
+/// Commits in one transaction.
+const GROUP_MAX: usize = 256;
+/// Commits that may wait.
+const QUEUE_MAX: usize = 4096;
+/// How long a commit may wait before it is refused.
+const QUEUE_WAIT: Duration = Duration::from_secs(10);
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+const STATEMENTS_CACHED: usize = 64;
+
+const WRITER_PRAGMAS: &str = "PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA cache_size = -32768;
+    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA journal_size_limit = 67108864;";
+const READER_PRAGMAS: &str = "PRAGMA query_only = ON;
+    PRAGMA cache_size = -4096;";
+
+/// An open SQLite file.
+pub(super) struct Sqlite {
+    path: PathBuf,
+    readers: Mutex<Vec<Connection>>,
+    writer: Option<SyncSender<Job>>,
+}
+
+type Work = Box<dyn FnOnce(&mut Connection) + Send>;
+
+enum Job {
+    Commit { commit: Commit, queued: Instant, done: Done },
+    Work(Work),
+}
+
+impl Sqlite {
+    /// Opens the file; in [`Mode::ReadWrite`] creates it when it is missing and starts the writer.
+    pub(super) fn open(path: &Path, mode: Mode) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < SQLITE_VERSION_MIN {
+            return Err(StoreError::UnsafeSqlite { found: rusqlite::version().to_owned() });
+        }
+        let writer = match mode {
+            Mode::ReadWrite => Some(start_writer(path)?),
+            Mode::ReadOnly if path.exists() => None,
+            Mode::ReadOnly => return Err(StoreError::Missing { path: path.to_owned() }),
+        };
+        Ok(Self { path: path.to_owned(), readers: Mutex::default(), writer })
+    }
+
+    /// Reads rows on the calling thread.
+    pub(super) fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let idle = self.readers.lock().pop();
+        let reader = match idle {
+            Some(reader) => reader,
+            None => self.open_reader()?,
+        };
+        let rows = query(&reader, sql, params);
+        self.readers.lock().push(reader);
+        Ok(rows?)
+    }
+
+    fn open_reader(&self) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(&self.path, flags)?;
+        prepare(&reader, READER_PRAGMAS)?;
+        Ok(reader)
+    }
+
+    /// Hands a commit to the writer and waits until it is durable.
+    pub(super) async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let (done, answer) = oneshot::channel();
+        self.send(Job::Commit { commit, queued: Instant::now(), done })?;
+        answer.await.unwrap_or(Err(StoreError::ReadOnly))
+    }
+
+    /// Runs `work` on the writer's connection, between transactions.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (done, answer) = oneshot::channel();
+        self.send(Job::Work(Box::new(move |writer| {
+            // Nobody waits any more when this fails.
+            let _ = done.send(work(writer));
+        })))?;
+        answer.await.unwrap_or(Err(StoreError::ReadOnly))
+    }
+
+    fn send(&self, job: Job) -> Result<(), StoreError> {
+        let writer = self.writer.as_ref().ok_or(StoreError::ReadOnly)?;
+        writer.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Overloaded,
+            TrySendError::Disconnected(_) => StoreError::ReadOnly,
+        })
+    }
+}
+
+fn prepare(connection: &Connection, pragmas: &str) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    // Otherwise SQLite plans a statement anew whenever another value is bound to it, which costs several times
+    // what a point read does.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.execute_batch(pragmas)
+}
+
+fn start_writer(path: &Path) -> Result<SyncSender<Job>, StoreError> {
+    // The file holds signing keys and personal data: nobody but its owner reads it.
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| StoreError::CannotOpen { path: path.to_owned(), error })?;
+    let connection = Connection::open(path)?;
+    prepare(&connection, WRITER_PRAGMAS)?;
+    let (jobs, queue) = sync_channel(QUEUE_MAX);
+    let writer = Writer { connection, next_position: None };
+    thread::Builder::new()
+        .name("sqlite-writer".to_owned())
+        .spawn(move || writer.run(&queue))
+        .expect("the operating system starts a thread at start-up");
+    Ok(jobs)
+}
+
+struct Writer {
+    connection: Connection,
+    /// The next place in the log; `None` until it is looked up.
+    next_position: Option<i64>,
+}
+
+/// Who waits for a commit.
+type Done = oneshot::Sender<Result<(), StoreError>>;
+
+impl Writer {
+    /// Serves the queue until every sender is gone.
+    fn run(mut self, queue: &Receiver<Job>) {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        while let Ok(first) = queue.recv() {
+            let mut next = Some(first);
+            while let Some(job) = next.take() {
+                match job {
+                    Job::Commit { queued, done, .. } if queued.elapsed() > QUEUE_WAIT => {
+                        let _ = done.send(Err(StoreError::Overloaded));
+                    }
+                    Job::Commit { commit, done, .. } => group.push((commit, done)),
+                    Job::Work(work) => {
+                        self.write(&mut group);
+                        work(&mut self.connection);
+                    }
+                }
+                if group.len() < GROUP_MAX {
+                    next = queue.try_recv().ok();
+                }
+            }
+            self.write(&mut group);
+        }
+    }
+
+    /// Writes a group in one transaction and tells everybody who waits.
+    fn write(&mut self, group: &mut Vec<(Commit, Done)>) {
+        if group.is_empty() {
+            return;
+        }
+        let mut outcomes = Vec::with_capacity(group.len());
+        let written = self.write_group(group, &mut outcomes);
+        if let Err(error) = &written {
+            tracing::error!(error = error as &dyn std::error::Error, "SQLite refused a transaction");
+            // The transaction may be open still, or closed by SQLite itself.
+            let _ = self.connection.execute_batch("ROLLBACK");
+            self.next_position = None;
+        }
+        let is_full = matches!(written, Err(StoreError::Full));
+        let mut outcomes = outcomes.into_iter();
+        for (_, done) in group.drain(..) {
+            let outcome = match &written {
+                Ok(()) => outcomes.next().unwrap_or(Err(StoreError::NotWritten)),
+                Err(_) if is_full => Err(StoreError::Full),
+                Err(_) => Err(StoreError::NotWritten),
+            };
+            // A caller that has gone away does not undo what is durable.
+            let _ = done.send(outcome);
+        }
+    }
+
+    fn write_group(
+        &mut self,
+        group: &[(Commit, Done)],
+        outcomes: &mut Vec<Result<(), StoreError>>,
+    ) -> Result<(), StoreError> {
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failure)?;
+        for (commit, _) in group {
+            outcomes.push(self.write_one(commit)?);
+        }
+        self.connection.execute_batch("COMMIT").map_err(failure)
+    }
+
+    /// Writes one commit into the open transaction. What is wrong with it undoes this commit only; the outer
+    /// error is one that took the whole transaction with it.
+    fn write_one(&mut self, commit: &Commit) -> Result<Result<(), StoreError>, StoreError> {
+        let position_before = self.next_position;
+        cached(&self.connection, "SAVEPOINT one_commit").map_err(failure)?.execute([]).map_err(failure)?;
+        let written = self.write_steps(commit);
+        if let Err(error) = written {
+            if self.connection.is_autocommit() {
+                return Err(error);
+            }
+            self.next_position = position_before;
+            cached(&self.connection, "ROLLBACK TO one_commit")
+                .map_err(failure)?
+                .execute([])
+                .map_err(failure)?;
+            cached(&self.connection, "RELEASE one_commit").map_err(failure)?.execute([]).map_err(failure)?;
+            return Ok(Err(error));
+        }
+        cached(&self.connection, "RELEASE one_commit").map_err(failure)?.execute([]).map_err(failure)?;
+        Ok(Ok(()))
+    }
+
+    fn write_steps(&mut self, commit: &Commit) -> Result<(), StoreError> {
+        for step in &commit.steps {
+            execute(&self.connection, step)?;
+        }
+        for (change, facts) in &commit.changes {
+            let previous = previous_hash(&self.connection, change.engagement_id)?;
+            let hash = chain_hash(previous.as_ref(), facts);
+            let position = self.take_position()?;
+            let mut values = changes::values(change, facts);
+            values.push(hash.as_slice().into());
+            values.push(position.into());
+            let mut statement = cached(&self.connection, insert_change()).map_err(failure)?;
+            bind(&mut statement, &values)?;
+            statement.raw_execute().map_err(failure)?;
+        }
+        Ok(())
+    }
+
+    fn take_position(&mut self) -> Result<i64, StoreError> {
+        let position = match self.next_position {
+            Some(position) => position,
+            None => {
+                let sql = "SELECT COALESCE(MAX(position), 0) + 1 FROM changes";
+                cached(&self.connection, sql)?.query_row([], |row| row.get(0))?
+            }
+        };
+        self.next_position = Some(position.saturating_add(1));
+        Ok(position)
+    }
+}
+
+fn insert_change() -> &'static str {
+    static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        format!(
+            "INSERT INTO changes ({}, hash, position)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+            changes::COLUMNS
+        )
+    });
+    &SQL
+}
+
+fn previous_hash(connection: &Connection, engagement_id: uuid::Uuid) -> Result<Option<Hash>, StoreError> {
+    let sql = "SELECT hash FROM changes WHERE engagement_id = $1 ORDER BY position DESC LIMIT 1";
+    Ok(cached(connection, sql)?.query_row([engagement_id], |row| row.get(0)).optional()?)
+}
+
+fn execute(connection: &Connection, step: &Step) -> Result<(), StoreError> {
+    let mut statement = cached(connection, step.sql).map_err(failure)?;
+    bind(&mut statement, &step.params)?;
+    let touched = match statement.raw_execute() {
+        Ok(touched) => touched,
+        Err(error) if is_unique_violation(&error) => return Err(StoreError::Conflict(step.conflict)),
+        Err(error) => return Err(failure(error)),
+    };
+    match step.rows {
+        Some(rows) if u64::try_from(touched) != Ok(rows) => Err(StoreError::Conflict(step.conflict)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn query(connection: &Connection, sql: &str, params: &[Value]) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = cached(connection, sql)?;
+    let columns = statement.column_count();
+    bind(&mut statement, params)?;
+    let mut found = Vec::new();
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        let values =
+            (0..columns).map(|it| row.get_ref(it).map(Value::from)).collect::<rusqlite::Result<_>>()?;
+        found.push(Row(values));
+    }
+    Ok(found)
+}
+
+/// Prepares a statement, or takes it from the connection's cache. SQLite numbers `$n` by first occurrence, but
+/// `?n` by number.
+fn cached<'a>(connection: &'a Connection, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {
+    match sql.contains('$') {
+        true => connection.prepare_cached(&sql.replace('$', "?")),
+        false => connection.prepare_cached(sql),
+    }
+}
+
+fn bind(statement: &mut CachedStatement<'_>, params: &[Value]) -> rusqlite::Result<()> {
+    for (index, value) in params.iter().enumerate() {
+        statement.raw_bind_parameter(index.saturating_add(1), value)?;
+    }
+    Ok(())
+}
+
+fn is_unique_violation(error: &rusqlite::Error) -> bool {
+    let rusqlite::Error::SqliteFailure(failure, _) = error else { return false };
+    [ffi::SQLITE_CONSTRAINT_UNIQUE, ffi::SQLITE_CONSTRAINT_PRIMARYKEY, ffi::SQLITE_CONSTRAINT_ROWID]
+        .contains(&failure.extended_code)
+}
+
+fn failure(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full,
+        _ => StoreError::Sqlite(error),
+    }
+}

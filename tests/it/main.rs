@@ -1,0 +1,23 @@
+//! The program as its callers meet it: every topic on both databases, through the real router.
+//!
+//! `world` builds a server in process; the topics drive it. PostgreSQL comes from
+//! `LIAISON_TEST_POSTGRES_URL`: run `cargo xtask test`, which starts one.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails where it stands, and so do its helpers"
+)]
+
+mod access;
+mod cli;
+mod create;
+mod idempotency;
+mod lenient;
+mod log;
+mod openapi;
+mod read;
+mod refusals;
+mod sight;
+mod storage;
+mod world;

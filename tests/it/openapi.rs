@@ -1,0 +1,270 @@
+//! The description, held against what is really served.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use http::{Method, StatusCode};
+use liaison::{
+    domain::organization::{LocationScope, Role},
+    sandbox::seed::{COMPANIES, PASSWORD},
+};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::world::*;
+
+const ONE: &str = "/v1.0/engagements/referrals/{id}";
+const TOKEN_V1: &str = "/{tenant}/oauth2/token";
+const TOKEN_V2: &str = "/{tenant}/oauth2/v2.0/token";
+
+/// Every operation that is served, but for the description and its page.
+const OPERATIONS: [(&str, &str); 8] = [
+    ("post", REFERRALS),
+    ("get", ONE),
+    ("post", TOKEN_V1),
+    ("post", TOKEN_V2),
+    ("get", "/{tenant}/.well-known/openid-configuration"),
+    ("get", "/{tenant}/v2.0/.well-known/openid-configuration"),
+    ("get", "/{tenant}/discovery/keys"),
+    ("get", "/{tenant}/discovery/v2.0/keys"),
+];
+
+async fn description(world: &World) -> Value {
+    world.get_anonymously("/openapi.json").await.json()
+}
+
+/// Lists what is wrong with `instance` under a schema of the description.
+fn violations(description: &Value, schema: &Value, instance: &Value) -> Vec<String> {
+    let root = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "allOf": [schema],
+        "components": description["components"],
+    });
+    let validator = jsonschema::draft202012::new(&root).unwrap();
+    validator.iter_errors(instance).map(|it| format!("{} at {}", it, it.instance_path())).collect()
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn what_is_served_is_described_and_what_is_described_is_served(#[case] backend: Backend) {
+    let world = World::open(backend).await;
+    let answer = world.get_anonymously("/openapi.json").await;
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (StatusCode::OK, "application/json; charset=utf-8")
+    );
+    let description = answer.json();
+
+    assert!(text(&description, "/openapi").starts_with("3.1."));
+    assert_eq!(description["servers"], json!([{"url": PUBLIC_URL}]));
+    let methods = ["get", "put", "post", "delete", "patch", "head", "options", "trace"];
+    let mut described = BTreeSet::new();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys().filter(|it| methods.contains(&it.as_str())) {
+            described.insert((method.as_str(), path.as_str()));
+        }
+    }
+    assert_eq!(described, OPERATIONS.into_iter().collect());
+
+    let token = world.token(ALEX).await;
+    for (_, path) in OPERATIONS {
+        let real = path.replace("{tenant}", "common").replace("{id}", CONTOSO);
+        for method in [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH] {
+            let headers = [("authorization", &*format!("Bearer {token}"))];
+            let request = with_headers(method.clone(), &real, &headers).body(Body::empty()).unwrap();
+            let answer = world.send(request).await;
+
+            let is_described = described.contains(&(method.as_str().to_lowercase().as_str(), path));
+            assert_eq!(answer.status != StatusCode::METHOD_NOT_ALLOWED, is_described, "{method} {path}");
+            assert!(!answer.text().contains("pathUnknown"), "{method} {path}");
+        }
+    }
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn the_documented_call_fits_the_schema_and_others_do_not(#[case] backend: Backend) {
+    let world = World::open(backend).await;
+    let description = description(&world).await;
+    let schema = description
+        .pointer("/paths/~1v1.0~1engagements~1referrals/post/requestBody/content/application~1json/schema")
+        .unwrap();
+
+    for fits in [fixture(), own_deal(), to_location("msft"), edited(fixture(), &[("/colour", "red".into())])]
+    {
+        assert_eq!(violations(&description, schema, &fits), Vec::<String>::new());
+    }
+    for pointer in ["/type", "/customerProfile", "/consent", "/details"] {
+        assert_ne!(violations(&description, schema, &without(fixture(), pointer)), Vec::<String>::new());
+    }
+    for (pointer, value) in [
+        ("/type", json!("Private")),
+        ("/details/dealValue", json!("a lot")),
+        ("/team", json!({})),
+        ("/customerProfile/address", json!([])),
+    ] {
+        let sent = edited(fixture(), &[(pointer, value)]);
+        assert_ne!(violations(&description, schema, &sent), Vec::<String>::new(), "{pointer}");
+        assert_eq!(world.post(ALEX, sent).await.status, StatusCode::BAD_REQUEST, "{pointer}");
+    }
+}
+
+/// Asserts that an answer has a described status and fits its schema.
+#[track_caller]
+fn assert_described(description: &Value, (method, path): (&str, &str), status: u16, answer: &Answer) {
+    assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+    let response = &description["paths"][path][method]["responses"][status.to_string()];
+    assert!(response.is_object(), "{method} {path} {status} is not described");
+    let content = response.get("content").and_then(Value::as_object);
+    let Some((content_type, content)) = content.and_then(|it| it.iter().next()) else {
+        assert!(answer.body.is_empty(), "{method} {path} {status} has a body that is not described");
+        return;
+    };
+    assert!(answer.header("content-type").starts_with(content_type.as_str()));
+    assert_eq!(violations(description, &content["schema"], &answer.json()), Vec::<String>::new());
+    for name in response.get("headers").and_then(Value::as_object).into_iter().flat_map(|it| it.keys()) {
+        assert!(answer.headers.contains_key(name.as_str()), "{method} {path} {status} lacks {name}");
+    }
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn every_answer_on_referrals_fits_its_schema(#[case] backend: Backend) {
+    let world = World::open(backend).await;
+    world.add_northwind().await;
+    world.add_user(CONTOSO, "acc@contoso.example", &[Role::AccountAdmin], LocationScope::EntireCompany).await;
+    let description = description(&world).await;
+    let (create, get) = (("post", REFERRALS), ("get", ONE));
+    let key = [("idempotency-key", "k")];
+
+    let own = world.post_with(ALEX, &key, FIXTURE).await;
+    assert_described(&description, create, 200, &own);
+    let connect = |location: &str| {
+        edited(to_location(location), &[("/engagementId", own.json()["engagementId"].clone())])
+    };
+    let fabrikams = world.post(ALEX, connect("fab00001-0000-4000-8000-000000000001")).await;
+    world.post(ALEX, connect("0e0e0e0e-0000-4000-8000-000000000011")).await.created();
+    let told = world.post_with(ALEX, &[("prefer", "report=changes")], edited(fixture(), &[("/x", json!(1))]));
+    assert_described(&description, create, 200, &told.await);
+    assert_described(&description, create, 400, &world.post(ALEX, "{").await);
+    assert_described(&description, create, 400, &world.post(ALEX, "{}").await);
+    assert_described(&description, create, 401, &world.post_authorized("Bearer x").await);
+    assert_described(&description, create, 403, &world.post("acc@contoso.example", FIXTURE).await);
+    assert_described(
+        &description,
+        create,
+        409,
+        &world.post(ALEX, connect("fab00001-0000-4000-8000-000000000001")).await,
+    );
+    assert_described(&description, create, 413, &world.post(ALEX, "x".repeat(1_048_577)).await);
+    let html = with_headers(
+        Method::POST,
+        REFERRALS,
+        &[("authorization", &format!("Bearer {}", world.token(ALEX).await)), ("content-type", "text/html")],
+    );
+    assert_described(&description, create, 415, &world.send(html.body(Body::empty()).unwrap()).await);
+    assert_described(&description, create, 422, &world.post_with(ALEX, &key, own_deal()).await);
+
+    let id = text(&fabrikams.json(), "/id").to_owned();
+    for (email, status) in [(FAY, 200), (ALEX, 200), (NORA, 200), (MIA, 404), ("acc@contoso.example", 403)] {
+        assert_described(&description, get, status, &world.get(email, &id).await);
+    }
+    let path = format!("{REFERRALS}/{id}");
+    let known = world.get_path(FAY, &path, &[("if-none-match", "*")]).await;
+    assert_described(&description, get, 304, &known);
+    assert_described(&description, get, 401, &world.get_anonymously(&path).await);
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn a_created_status_of_201_is_described_too(#[case] backend: Backend) {
+    let world = World::with(backend, |config| config.created_status = 201).await;
+    let description = description(&world).await;
+
+    let answer = world.post(ALEX, FIXTURE).await;
+
+    assert_described(&description, ("post", REFERRALS), 201, &answer);
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn every_answer_of_the_issuer_fits_its_schema(#[case] backend: Backend) {
+    let world = World::open(backend).await;
+    let description = description(&world).await;
+    let client_id = COMPANIES[0].client_id.to_string();
+    let form = |secret: &'static str, password: &'static str| {
+        [
+            ("grant_type", "password"),
+            ("client_id", client_id.as_str()),
+            ("client_secret", secret),
+            ("username", ALEX),
+            ("password", password),
+            ("resource", PARTNER),
+            ("scope", "https://api.partner.microsoft.com/.default offline_access openid"),
+        ]
+    };
+    let secret = COMPANIES[0].client_secret;
+
+    for path in [TOKEN_V1, TOKEN_V2] {
+        let real = path.replace("{tenant}", "common");
+        for (form, status) in
+            [(form(secret, PASSWORD), 200), (form(secret, "wrong"), 400), (form("wrong", PASSWORD), 401)]
+        {
+            assert_described(&description, ("post", path), status, &world.post_form(&real, &form).await);
+        }
+        let long = [("scope", &*"x".repeat(20_000))];
+        assert_described(&description, ("post", path), 413, &world.post_form(&real, &long).await);
+    }
+    for (method, path) in OPERATIONS.into_iter().filter(|(method, path)| *method == "get" && *path != ONE) {
+        for (tenant, status) in [("common", 200), (CONTOSO, 200), ("nobody.example", 400)] {
+            let answer = world.get_anonymously(&path.replace("{tenant}", tenant)).await;
+            // The keys are the same for every tenant, known or not.
+            let status = if path.contains("keys") { 200 } else { status };
+            assert_described(&description, (method, path), status, &answer);
+        }
+    }
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn the_page_comes_whole_from_this_server(#[case] backend: Backend) {
+    let world = World::open(backend).await;
+
+    let page = world.get_anonymously("/docs").await;
+    let script = world.get_anonymously("/docs/scalar.js").await;
+
+    assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, "text/html; charset=utf-8"));
+    assert!(page.text().contains("/openapi.json") && page.text().contains("src=\"/docs/scalar.js\""));
+    for elsewhere in ["http:", "https:", "src=\"//", "href=\"//", "@import"] {
+        assert!(!page.text().contains(elsewhere), "{elsewhere}");
+    }
+    assert_eq!(
+        (script.status, script.header("content-type")),
+        (StatusCode::OK, "text/javascript; charset=utf-8")
+    );
+    assert!(script.body.len() > 100_000);
+    for answer in [&page, &script] {
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none';"), "{policy}");
+        let sources = policy.split(';').flat_map(|it| it.split_whitespace().skip(1));
+        for source in sources {
+            assert!(["'none'", "'self'", "'unsafe-inline'", "data:"].contains(&source), "{source}");
+        }
+    }
+    let tag = script.header("etag").to_owned();
+    let request = with_headers(Method::GET, "/docs/scalar.js", &[("if-none-match", &tag)]);
+    let known = world.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!((known.status, known.body.len()), (StatusCode::NOT_MODIFIED, 0));
+}

@@ -1,0 +1,257 @@
+//! Servers under test: Liaison itself, and those that it is compared with. They all write the address that
+//! they listen on to a file in their data folder.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use bytes::Bytes;
+use http::{Method, Request, header};
+use http_body_util::Full;
+use serde_json::Value;
+
+use crate::{load::Call, process::Process};
+
+/// The file in the data folder that tells where a server listens.
+pub(crate) const LOCK_FILE: &str = "liaison.lock";
+
+/// The fixture that every create sends.
+pub(crate) const CREATE_REQUEST: &str = include_str!("../../tests/data/create-shared.request.json");
+
+/// Where referrals are.
+const REFERRALS: &str = "/v1.0/engagements/referrals";
+
+/// How long a server may take from its start to its first answer.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a server may take to stop when asked to.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Settings that a server under load needs: one company sends everything, from one application.
+const SETTINGS: [(&str, &str); 2] = [
+    ("LIAISON__LIMITS__RATE_PER_ORGANIZATION_PER_MINUTE", "0"),
+    ("LIAISON__LIMITS__RATE_PER_APPLICATION_PER_MINUTE", "0"),
+];
+
+/// Which server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The server of this repository.
+    Liaison,
+    /// Stores what it is sent, durably, and knows no rules.
+    Minimal,
+    /// As `Minimal`, but answers before the commit: a broken server that the crash check must catch.
+    Eager,
+    /// Parses what it is sent and answers with a fixed document.
+    Bare,
+}
+
+/// How to start a server.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    /// Which server.
+    pub(crate) kind: Kind,
+    /// `liaison` or `xtask`.
+    pub(crate) program: PathBuf,
+    /// Its data folder.
+    pub(crate) data: PathBuf,
+    /// PostgreSQL, or SQLite in the data folder.
+    pub(crate) database_url: Option<String>,
+}
+
+/// A running server.
+pub(crate) struct Server {
+    setup: Setup,
+    process: Process,
+    base_url: String,
+}
+
+impl Kind {
+    /// Returns the name that reports use.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Liaison => "liaison",
+            Self::Minimal => "minimal",
+            Self::Eager => "eager",
+            Self::Bare => "bare",
+        }
+    }
+}
+
+impl Setup {
+    /// Starts the process without waiting until it answers.
+    pub(crate) fn spawn(&self) -> Result<Process> {
+        fs::create_dir_all(&self.data)?;
+        let mut command = Command::new(&self.program);
+        match self.kind {
+            Kind::Liaison => {
+                command.args(["serve", "--sandbox", "--ops-listen", "127.0.0.1:0"]).envs(SETTINGS)
+            }
+            Kind::Minimal | Kind::Eager | Kind::Bare => command.args(["limits", self.kind.name()]),
+        };
+        command.args(["--listen", "127.0.0.1:0"]);
+        // Relative to the data folder, so that a configuration file of the developer has no part in it.
+        command.current_dir(&self.data).args(self.place());
+        Process::spawn(self.kind.name(), &mut command, &self.data.join("server.log"))
+    }
+
+    /// Starts the server and waits until it answers.
+    pub(crate) fn start(&self) -> Result<Server> {
+        let mut process = self.spawn()?;
+        let deadline = Instant::now() + START_TIMEOUT;
+        while Instant::now() < deadline {
+            process.ensure_running()?;
+            if let Some(base_url) = self.find_base_url(process.pid())
+                && std::net::TcpStream::connect(socket_address(&base_url)?).is_ok()
+            {
+                return Ok(Server { setup: self.clone(), process, base_url });
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        bail!("{} does not answer after {START_TIMEOUT:?}:\n{}", self.kind.name(), process.log_tail())
+    }
+
+    /// Runs a command of `liaison` on the same data and returns what it prints.
+    pub(crate) fn ask(&self, command: &[&str]) -> Result<String> {
+        let output =
+            Command::new(&self.program).args(command).args(self.place()).current_dir(&self.data).output()?;
+        ensure!(
+            output.status.success(),
+            "liaison {} failed ({}):\n{}{}",
+            command.join(" "),
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    fn place(&self) -> Vec<String> {
+        let mut arguments = vec!["--data".to_owned(), self.data.to_string_lossy().into_owned()];
+        if let Some(url) = &self.database_url {
+            arguments.extend(["--database-url".to_owned(), url.clone()]);
+        }
+        arguments
+    }
+
+    /// Reads the address from the lock file. `None` until this process has written it: the file may be left
+    /// over from a server that was killed.
+    fn find_base_url(&self, pid: u32) -> Option<String> {
+        self.find_locked(pid).or_else(|| self.find_printed())
+    }
+
+    /// Finds the address that the server has printed; on PostgreSQL no file of its own says it.
+    fn find_printed(&self) -> Option<String> {
+        let log = fs::read_to_string(self.data.join("server.log")).ok()?;
+        log.lines().rev().find_map(|line| Some(line.strip_prefix("Liaison sandbox")?.trim().to_owned()))
+    }
+
+    fn find_locked(&self, pid: u32) -> Option<String> {
+        let lock: Value = serde_json::from_slice(&fs::read(self.data.join(LOCK_FILE)).ok()?).ok()?;
+        let is_mine = lock.get("pid")?.as_u64()? == u64::from(pid);
+        let base_url = lock.get("base_url")?.as_str()?;
+        (is_mine && !base_url.is_empty()).then(|| base_url.to_owned())
+    }
+}
+
+impl Server {
+    /// Returns the base URL of the API, without a trailing slash.
+    pub(crate) fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Returns where it listens.
+    pub(crate) fn address(&self) -> Result<SocketAddr> {
+        socket_address(&self.base_url)
+    }
+
+    /// Returns the process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Returns a token for Contoso's Referrals admin; the compared servers take anything.
+    pub(crate) fn token(&self) -> Result<String> {
+        match self.setup.kind {
+            Kind::Liaison => self.setup.ask(&["token"]),
+            Kind::Minimal | Kind::Eager | Kind::Bare => Ok("none".to_owned()),
+        }
+    }
+
+    /// Kills it as a power cut would.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.process.kill()
+    }
+
+    /// Fails with the end of its log when it has ended.
+    pub(crate) fn ensure_running(&mut self) -> Result<()> {
+        self.process.ensure_running()
+    }
+
+    /// Stops it gracefully; a server that does not stop well is a failure.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        let status = self.process.stop("TERM", STOP_TIMEOUT)?;
+        let name = self.setup.kind.name();
+        // The compared servers have no graceful stop.
+        if self.setup.kind == Kind::Liaison {
+            ensure!(status.success(), "{name} stopped with {status}:\n{}", self.process.log_tail());
+        }
+        Ok(())
+    }
+}
+
+/// Requests to one server, with the headers made once.
+pub(crate) struct Client {
+    host: String,
+    authorization: String,
+}
+
+impl Client {
+    /// Signs in to a server.
+    pub(crate) fn new(server: &Server) -> Result<Self> {
+        Ok(Self { host: server.address()?.to_string(), authorization: format!("Bearer {}", server.token()?) })
+    }
+
+    /// Returns a POST of a new referral.
+    pub(crate) fn create(&self, body: Bytes) -> Call {
+        let request = self.request(Method::POST, REFERRALS).header(header::CONTENT_TYPE, "application/json");
+        request.body(Full::new(body)).expect("the headers were valid in the first request")
+    }
+
+    /// Returns a GET of one referral.
+    pub(crate) fn get(&self, id: &str) -> Call {
+        let request = self.request(Method::GET, &format!("{REFERRALS}/{id}"));
+        request.body(Full::default()).expect("an id that a server made fits into a path")
+    }
+
+    fn request(&self, method: Method, path: &str) -> http::request::Builder {
+        let request = Request::builder().method(method).uri(path);
+        request.header(header::HOST, &self.host).header(header::AUTHORIZATION, &self.authorization)
+    }
+}
+
+/// Returns the `id` member of a referral.
+pub(crate) fn find_id(body: &[u8]) -> Option<String> {
+    let referral: Value = serde_json::from_slice(body).ok()?;
+    Some(referral.get("id")?.as_str()?.to_owned())
+}
+
+/// Writes the lock file of a compared server, whole or not at all.
+pub(crate) fn write_lock(data: &Path, address: SocketAddr) -> Result<()> {
+    let text = serde_json::json!({ "base_url": format!("http://{address}"), "pid": std::process::id() });
+    let draft = data.join("lock.draft");
+    fs::write(&draft, text.to_string())?;
+    Ok(fs::rename(draft, data.join(LOCK_FILE))?)
+}
+
+fn socket_address(base_url: &str) -> Result<SocketAddr> {
+    let host = base_url.strip_prefix("http://").context("a server under test speaks plain HTTP")?;
+    let address = host.trim_end_matches('/').parse();
+    address.with_context(|| format!("{base_url} names no loopback address and port"))
+}

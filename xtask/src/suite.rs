@@ -1,0 +1,139 @@
+//! `cargo xtask test`: every test on both databases, then the contract and the crash checks on a real server.
+
+use std::{
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use clap::Args;
+
+use crate::{
+    bench::Database,
+    crash,
+    load::{self, Plan, Stop, judge_success},
+    postgres::{Durability, Postgres},
+    process,
+    server::{CREATE_REQUEST, Client, Kind, Server, Setup, find_id},
+    tools,
+    workspace::{Profile, Workspace},
+};
+
+/// Where the tests learn of the throwaway PostgreSQL.
+const POSTGRES_URL_VARIABLE: &str = "LIAISON_TEST_POSTGRES_URL";
+
+/// How many requests the contract check makes of each kind for each operation.
+const CONTRACT_EXAMPLES_MAX: &str = "50";
+
+/// Options of `cargo xtask test`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Runs only the tests whose names contain this, and neither the contract nor the crash checks.
+    #[arg(long)]
+    filter: Option<String>,
+}
+
+/// Installs what is missing, then runs everything; the first failure ends it.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let workspace = Workspace::find()?;
+    let postgres = Postgres::start(&workspace, Durability::Off)?;
+    println!("== a throwaway PostgreSQL is running for the tests");
+    let mut tests = workspace.cargo();
+    tests.args(["test", "--workspace", "--locked"]).env(POSTGRES_URL_VARIABLE, postgres.url());
+    if let Some(filter) = &options.filter {
+        process::run("running tests that match the filter", tests.arg("--").arg(filter))?;
+        println!("== filtered: the contract and crash checks were not run");
+        return Ok(());
+    }
+    let schemathesis = tools::schemathesis(&workspace)?;
+    process::run("running the tests", &mut tests)?;
+    // The tests have built both programs, with the same features.
+    let liaison = workspace.binary("liaison", Profile::Debug)?;
+    check_contract(&workspace, &schemathesis, &liaison, None)?;
+    check_contract(&workspace, &schemathesis, &liaison, Some(postgres.create_database("contract")?))?;
+    check_crashes(&workspace, &liaison)
+}
+
+/// Sends what the OpenAPI document allows, and what it does not, to a real server.
+fn check_contract(
+    workspace: &Workspace,
+    schemathesis: &Path,
+    liaison: &Path,
+    database_url: Option<String>,
+) -> Result<()> {
+    let database = if database_url.is_some() { "postgres" } else { "sqlite" };
+    let scratch = workspace.scratch("contract")?;
+    let data = scratch.path().join("data");
+    let setup = Setup { kind: Kind::Liaison, program: liaison.to_owned(), data, database_url };
+    let server = setup.start()?;
+    check_first_referral(&server)?;
+    let mut command = Command::new(schemathesis);
+    command
+        // Whatever it leaves behind goes with the folder.
+        .current_dir(scratch.path())
+        .arg("--no-color")
+        .args(["run", &format!("{}/openapi.json", server.base_url())])
+        .args(["--header", &format!("Authorization: Bearer {}", server.token()?)])
+        .args([
+            "--checks",
+            "all",
+            // What a schema cannot say (ISO codes, parties, consent) is refused with 400, as documented.
+            "--exclude-checks",
+            "positive_data_acceptance",
+            // How long it takes to make up a referral says nothing about the server.
+            "--suppress-health-check",
+            "all",
+            "--max-examples",
+            CONTRACT_EXAMPLES_MAX,
+            "--workers",
+            "1",
+        ])
+        .arg("--generation-deterministic")
+        .args(["--request-timeout", "20"]);
+    process::run(&format!("checking the contract on {database}"), &mut command)?;
+    server.stop()
+}
+
+/// Creates the fixture and reads it back: with a token that does not open the door, every later check would
+/// only see refusals.
+fn check_first_referral(server: &Server) -> Result<()> {
+    let client = Arc::new(Client::new(server)?);
+    let id = Arc::new(Mutex::new(String::new()));
+    let (creator, created) = (Arc::clone(&client), Arc::clone(&id));
+    let create = Plan {
+        address: server.address()?,
+        connections: 1,
+        stop: Stop::Count(1),
+        make: Arc::new(move |_| creator.create(Bytes::from_static(CREATE_REQUEST.as_bytes()))),
+        judge: Arc::new(move |n, status, body| {
+            judge_success(n, status, body)?;
+            *created.lock().unwrap_or_else(PoisonError::into_inner) = find_id(body).unwrap_or_default();
+            Ok(())
+        }),
+    };
+    load::run(create.clone())?.ensure_clean().context("the fixture is not accepted")?;
+    let id = id.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let make = Arc::new(move |_| client.get(&id));
+    let read = Plan { make, judge: Arc::new(judge_success), ..create };
+    load::run(read)?.ensure_clean().context("what was created cannot be read")
+}
+
+/// Small sizes of `cargo xtask crash`, after a control that the check can find anything at all.
+fn check_crashes(workspace: &Workspace, liaison: &Path) -> Result<()> {
+    let options = |database, control| crash::Options {
+        database,
+        creates: 4_000,
+        connections: 64,
+        kills: 10,
+        seed: None,
+        control,
+    };
+    let control = workspace.binary("xtask", Profile::Debug)?;
+    crash::check(workspace, &options(Database::Sqlite, true), Database::Sqlite, &control)?;
+    for database in [Database::Sqlite, Database::Postgres] {
+        crash::check(workspace, &options(database, false), database, liaison)?;
+    }
+    Ok(())
+}

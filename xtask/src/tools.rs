@@ -1,0 +1,123 @@
+//! What the commands need beside Rust: found on the machine, or installed with Debian's packages and pip.
+//!
+//! A C compiler is not looked for here: it is also Rust's linker, so this program could not run without one.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{process, workspace::Workspace};
+
+/// The version of schemathesis that checks the contract.
+const SCHEMATHESIS_VERSION: &str = "4.32.5";
+
+/// Where Debian keeps the programs of each PostgreSQL version.
+const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
+
+/// Returns the folder of `initdb` and `postgres`; installs PostgreSQL when there is none.
+pub(crate) fn postgres() -> Result<PathBuf> {
+    if let Some(folder) = find_postgres() {
+        return Ok(folder);
+    }
+    println!("== PostgreSQL is not on this machine; installing Debian's package (no cluster, no service)");
+    install_packages(&["postgresql-common"])?;
+    as_root(
+        "telling postgresql-common not to create a cluster",
+        "sh",
+        &[
+            "-c",
+            "mkdir -p /etc/postgresql-common/createcluster.d && \
+             echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/liaison.conf",
+        ],
+    )?;
+    install_packages(&["postgresql"])?;
+    find_postgres().context("the package postgresql is installed, but initdb is not where Debian puts it")
+}
+
+/// Returns the path of `schemathesis`; installs it in a virtual environment below `target` when needed.
+pub(crate) fn schemathesis(workspace: &Workspace) -> Result<PathBuf> {
+    let venv = workspace.tools().join("venv");
+    let program = venv.join("bin/schemathesis");
+    if version(&program).is_some_and(|it| it.split_whitespace().any(|word| word == SCHEMATHESIS_VERSION)) {
+        return Ok(program);
+    }
+    println!("== schemathesis {SCHEMATHESIS_VERSION} is not in {}; installing it with pip", venv.display());
+    if !can_make_venv() {
+        install_packages(&["python3", "python3-venv"])?;
+        ensure!(
+            can_make_venv(),
+            "python3 still cannot make virtual environments: install python3-venv, then run again"
+        );
+    }
+    if venv.exists() {
+        fs::remove_dir_all(&venv).with_context(|| format!("cannot remove {}", venv.display()))?;
+    }
+    process::run("making a virtual environment", Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    let mut pip = Command::new(venv.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check"])
+        .arg(format!("schemathesis=={SCHEMATHESIS_VERSION}"));
+    process::run("installing schemathesis", &mut pip)?;
+    ensure!(version(&program).is_some(), "{} does not run", program.display());
+    Ok(program)
+}
+
+/// Says whether this process is root.
+pub(crate) fn is_root() -> Result<bool> {
+    let output = Command::new("id").arg("-u").output().context("cannot run id -u")?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim() == "0")
+}
+
+/// Looks on `PATH`, then under Debian's folder per version, newest first.
+fn find_postgres() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    let mut versions: Vec<(u32, PathBuf)> = fs::read_dir(POSTGRES_VERSIONS)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|it| Some((it.file_name().to_str()?.parse().ok()?, it.path().join("bin"))))
+        .collect();
+    versions.sort();
+    folders.extend(versions.into_iter().rev().map(|(_, folder)| folder));
+    folders.into_iter().find(|it| it.join("initdb").is_file() && it.join("postgres").is_file())
+}
+
+fn can_make_venv() -> bool {
+    let output = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
+    output.is_ok_and(|it| it.status.success())
+}
+
+/// Returns what a program prints for `--version`; `None` when it does not run.
+fn version(program: &Path) -> Option<String> {
+    let output = Command::new(program).arg("--version").output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn install_packages(packages: &[&str]) -> Result<()> {
+    let names = packages.join(" ");
+    let advice = format!("cannot install the Debian packages {names}: install them yourself, then run again");
+    if version(Path::new("apt-get")).is_none() {
+        bail!("{advice} (there is no apt-get on this machine)");
+    }
+    as_root("reading Debian's package lists", "apt-get", &["update", "-q"])
+        .with_context(|| advice.clone())?;
+    let mut arguments = vec!["install", "-y", "-q", "--no-install-recommends"];
+    arguments.extend(packages);
+    as_root(&format!("installing {names}"), "apt-get", &arguments).context(advice)
+}
+
+/// Runs a command as root: directly, or through `sudo`.
+fn as_root(step: &str, program: &str, arguments: &[&str]) -> Result<()> {
+    let mut command = if is_root()? {
+        Command::new(program)
+    } else {
+        let mut command = Command::new("sudo");
+        command.args(["--preserve-env=DEBIAN_FRONTEND", program]);
+        command
+    };
+    process::run(step, command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+}
