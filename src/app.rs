@@ -3,6 +3,7 @@
 //! [`App`] is built once at start and cloned into every handler; a clone is one atomic addition.
 
 mod admission;
+mod clock;
 mod health;
 mod rate;
 
@@ -12,6 +13,7 @@ use rand::Rng as _;
 
 pub use self::{
     admission::{Admission, Class, Permit},
+    clock::ServerClock,
     health::Health,
     rate::{RateLimits, RateState, Throttled},
 };
@@ -20,8 +22,9 @@ use crate::{
     config::Config,
     domain::{
         json::JsonLimits,
+        lifecycle::Strictness,
         referral::draft::TextLimits,
-        sources::{Clock, Random},
+        sources::{Clock, MovableClock, Random},
         time::Timestamp,
         validation::Rules,
         view::Links,
@@ -43,6 +46,8 @@ pub struct Parts {
     pub public_url: String,
     /// Store, clock, random source and rules, as operations take them.
     pub context: Context,
+    /// The clock that [`Context::clock`] tells the time of, where its callers may put it forward: in a sandbox.
+    pub sandbox_clock: Option<MovableClock>,
     /// Tells who is calling.
     pub authenticator: Authenticator,
     /// The built-in issuer.
@@ -65,9 +70,10 @@ impl App {
         config: Config,
         public_url: String,
         store: Store,
-        clock: Clock,
+        clock: impl Into<ServerClock>,
         random: Random,
     ) -> anyhow::Result<Self> {
+        let ServerClock { clock, sandbox_clock } = clock.into();
         let issuer = Issuer::open(store.clone(), public_url.clone(), clock.clone(), random.clone()).await?;
         let issuer = Arc::new(issuer);
         let mut trusted = vec![TrustedIssuer::built_in(&issuer, config.audiences_extra.clone())];
@@ -80,8 +86,17 @@ impl App {
             RateLimits::new(limits.rate_per_organization_per_minute, limits.rate_per_application_per_minute);
         let context = Context { store, clock, random, settings: settings(&config, &public_url) };
         let health = Health::default();
-        let parts = Parts { config, public_url, context, authenticator, issuer, admission, rates, health };
-        Ok(Self(Arc::new(parts)))
+        Ok(Self(Arc::new(Parts {
+            config,
+            public_url,
+            context,
+            sandbox_clock,
+            authenticator,
+            issuer,
+            admission,
+            rates,
+            health,
+        })))
     }
 }
 
@@ -105,6 +120,10 @@ fn settings(config: &Config, public_url: &str) -> Settings {
             require_deal_fields: rules.require_deal_fields,
             require_consent: rules.require_consent,
             expiration_days: rules.expiration_days.into(),
+            strictness: match rules.close_from_new {
+                true => Strictness::CloseFromNew,
+                false => Strictness::Strict,
+            },
         },
         json: JsonLimits { depth_max: limits.json_depth_max, array_items_max: limits.array_items_max },
         links: Links {

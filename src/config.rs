@@ -108,6 +108,8 @@ pub struct Rules {
     pub require_consent: bool,
     /// Days until an unanswered referral expires.
     pub expiration_days: u16,
+    /// Says whether a referral can be won or lost before it was accepted.
+    pub close_from_new: bool,
     /// Longest name, in characters.
     pub name_chars_max: usize,
     /// Longest notes, in characters.

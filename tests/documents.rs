@@ -52,6 +52,23 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('"').skip(1).step_by(2)
 }
 
+/// Lists the Rust files below a folder.
+fn rust_files(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let entries =
+        fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("the folder is there");
+    for entry in entries {
+        let entry = entry.expect("a folder can be listed");
+        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        match entry.path().is_dir() {
+            true => found.extend(rust_files(&path)),
+            false if path.ends_with(".rs") && !path.contains("test") => found.push(path),
+            false => {}
+        }
+    }
+    found
+}
+
 mod visibility {
     use liaison::domain::visibility::{RELATIONS, Sight, TABLE};
 
@@ -80,18 +97,66 @@ mod visibility {
     }
 }
 
+mod lifecycle {
+    use liaison::domain::{
+        lifecycle::{Outcome, TABLE},
+        revision::{frozen, patch},
+    };
+
+    use super::{code_spans, table};
+
+    #[test]
+    fn the_table_of_the_lifecycle_is_the_programs() {
+        let code = |text: &str| format!("`{text}`");
+        let expected: Vec<Vec<String>> = TABLE
+            .iter()
+            .map(|row| {
+                let from: Vec<_> = row.from.iter().map(ToString::to_string).collect();
+                let to = match row.to {
+                    Outcome::Stays => "the same".to_owned(),
+                    Outcome::Moves(to) => to.to_string(),
+                };
+                let requires: Vec<_> = row.requires.iter().map(|it| code(it)).collect();
+                let who = row.side.as_str().to_owned();
+                vec![code(row.action.as_str()), who, from.join(", "), to, requires.join(", ")]
+            })
+            .collect();
+
+        let mut written = table("API.md", "| Action | Who | From |");
+        written.iter_mut().for_each(|row| row.resize(5, String::new()));
+        written.iter_mut().flatten().for_each(|cell| *cell = cell.trim_matches([' ', '|']).to_owned());
+
+        assert_eq!(written, expected, "correct the table of the lifecycle in API.md (left) to the right");
+    }
+
+    #[test]
+    fn the_paths_of_a_patch_and_what_may_not_change_are_the_programs() {
+        let cells = |header: &str, row: usize| code_spans(&table("API.md", header)[row][1]);
+        let listed = |pointers: &[&str]| pointers.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        let named = |pointers: &[&str]| {
+            pointers.iter().map(|it| it.trim_start_matches('/').to_owned()).collect::<Vec<_>>()
+        };
+
+        assert_eq!(cells("| What a patch can change |", 0), listed(patch::VALUES));
+        assert_eq!(cells("| What a patch can change |", 1), listed(patch::LISTS));
+        assert_eq!(cells("| Rule | Members |", 0), named(frozen::AFTER_CREATION));
+        assert_eq!(cells("| Rule | Members |", 1), named(frozen::ONCE_SHARED));
+        assert_eq!(cells("| Rule | Members |", 2), named(&[frozen::ONE_WAY]));
+    }
+}
+
 mod errors {
     use std::collections::BTreeSet;
 
-    use super::{assert_none, code_spans, quoted, read, table};
+    use super::{assert_none, code_spans, quoted, read, rust_files, table};
 
     /// Returns every code that a client can read in `innerError`.
     fn codes() -> BTreeSet<String> {
         let report = read("src/domain/report.rs");
         let problems = report.lines().filter(|it| it.trim_start().starts_with("Self::"));
         let mut codes: BTreeSet<String> = problems.flat_map(quoted).map(str::to_owned).collect();
-        for file in ["mod", "extract", "failure", "gate", "limits", "server", "v1/referrals"] {
-            let text = read(&format!("src/http/{file}.rs"));
+        for file in rust_files("src/http") {
+            let text = read(&file);
             let production = text.split("#[cfg(test)]").next().unwrap_or_default();
             for call in [".inner(\"", "invalid(message, \"", "unauthenticated(message, \""] {
                 let rests = production.split(call).skip(1);
@@ -124,12 +189,14 @@ mod errors {
     fn every_documented_rule_exists_and_has_its_code() {
         let sources: String = ["report", "lifecycle", "engagement", "validation", "referral/draft"]
             .into_iter()
-            .chain(["referral/reader"])
+            .chain(["referral/reader", "organization/form"])
             .map(|it| read(&format!("src/domain/{it}.rs")))
             .chain([read("src/http/failure.rs")])
+            .chain(["users", "solutions"].map(|it| read(&format!("src/service/administration/{it}.rs"))))
             .collect();
         let (mut problems, codes) = (Vec::new(), codes());
-        for row in table("API.md", "| Rule | Code |") {
+        let rows = ["| Rule | Code |", "| Rule of administration | Code |"].map(|it| table("API.md", it));
+        for row in rows.concat() {
             let [rules, named, ..] = row.as_slice() else { continue };
             for rule in code_spans(rules).iter().filter(|it| !sources.contains(&format!("\"{it}\""))) {
                 problems.push(format!("API.md: no rule is called {rule}; correct the table of rules"));
@@ -256,9 +323,9 @@ mod commands {
             for call in calls(&read(document)) {
                 count += 1;
                 let mut path: Vec<&str> = Vec::new();
-                // `org` and `user` have commands of their own.
-                let depth =
-                    if matches!(call.first().map(String::as_str), Some("org" | "user")) { 2 } else { 1 };
+                // These have commands of their own.
+                let groups = ["org", "user", "solution", "location"];
+                let depth = if call.first().is_some_and(|it| groups.contains(&it.as_str())) { 2 } else { 1 };
                 path.extend(call.iter().take(depth).map(String::as_str).filter(|it| !it.starts_with('-')));
                 let Some(help) = help(&path) else {
                     problems.push(format!("{document}: there is no command `liaison {}`", path.join(" ")));

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
-        actor::{Actor, ReferralsRole},
+        actor::{Actor, Administrator, Colleague, ReferralsRole},
         organization::Role,
     },
     storage::{Principal, Store},
@@ -102,6 +102,28 @@ impl Caller {
             locations: user.locations.clone(),
         })
     }
+
+    /// Returns the caller as one who may read what its organisation says of itself: any role will do.
+    pub fn colleague(&self) -> Result<Colleague, Refusal> {
+        let Self::User { principal, application_id } = self else { return Err(Refusal::AppOnly) };
+        if principal.user.roles.is_empty() {
+            return Err(Refusal::NoRole);
+        }
+        Ok(Colleague {
+            organization_id: principal.organization.id.clone(),
+            user_id: principal.user.id,
+            application_id: application_id.clone(),
+        })
+    }
+
+    /// Returns the caller as one who administers its organisation.
+    pub fn administrator(&self) -> Result<Administrator, Refusal> {
+        let Self::User { principal, .. } = self else { return Err(Refusal::AppOnly) };
+        match principal.user.roles.contains(&Role::AccountAdmin) {
+            true => self.colleague().map(Administrator),
+            false => Err(Refusal::NoAccountAdmin),
+        }
+    }
 }
 
 /// Takes the token out of `Bearer <token>`; the scheme is read in any case (RFC 9110, section 11.1).
@@ -159,10 +181,26 @@ mod tests {
     }
 
     #[test]
-    fn an_application_alone_has_no_referrals() {
+    fn any_role_reads_and_an_account_admin_writes() {
+        for (roles, reads, writes) in [
+            (&[][..], false, false),
+            (&[Role::ReferralsUser][..], true, false),
+            (&[Role::ReferralsAdmin], true, false),
+            (&[Role::AccountAdmin], true, true),
+        ] {
+            let caller = caller_with(roles);
+
+            assert_eq!((caller.colleague().is_ok(), caller.administrator().is_ok()), (reads, writes));
+        }
+    }
+
+    #[test]
+    fn an_application_alone_has_no_referrals_and_no_organization() {
         let caller =
             Caller::Application { application_id: "app".to_owned(), tenant_id: None, roles: Vec::new() };
 
         assert!(matches!(caller.referrals_actor(), Err(Refusal::AppOnly)));
+        assert!(matches!(caller.colleague(), Err(Refusal::AppOnly)));
+        assert!(matches!(caller.administrator(), Err(Refusal::AppOnly)));
     }
 }

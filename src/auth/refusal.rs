@@ -58,6 +58,12 @@ pub enum Refusal {
     /// The person holds no Referrals role.
     #[error("the user holds no Referrals role")]
     NoReferralsRole,
+    /// The person holds no role at all.
+    #[error("the user holds no role in its organization")]
+    NoRole,
+    /// The person does not administer its organisation.
+    #[error("only an account admin may change what belongs to the organization")]
+    NoAccountAdmin,
     /// The issuer's keys cannot be had.
     #[error("the keys of the token's issuer cannot be fetched")]
     KeysUnavailable(#[from] KeysUnavailable),

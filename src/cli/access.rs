@@ -12,9 +12,10 @@ use super::{
 use crate::{
     app::{system_clock, system_random},
     config::Config,
-    domain::sources::Random,
+    domain::sources::{MovableClock, Random},
     http::ops::ADMIN_KEY_FILE,
-    service::administration::Tools,
+    sandbox::seed,
+    service::{administration::Tools, clock},
     storage::{Mode, Store, StoreOptions, Target},
 };
 
@@ -96,10 +97,23 @@ impl Server {
         let body = response.bytes().await?;
         if !status.is_success() {
             let envelope: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-            let message = envelope.pointer("/error/message").and_then(|it| it.as_str()).unwrap_or_default();
-            bail!("the running server refused ({status}): {message}");
+            bail!("the running server refused ({status}): {}", reasons(&envelope));
         }
         serde_json::from_slice(&body).context("the running server's answer is of another version")
+    }
+}
+
+/// Returns every problem of a refusal, as the command itself would have said them.
+fn reasons(envelope: &serde_json::Value) -> String {
+    let text = |it: &serde_json::Value, pointer| {
+        it.pointer(pointer).and_then(|it| it.as_str()).unwrap_or_default().to_owned()
+    };
+    let details = envelope.pointer("/error/details").and_then(|it| it.as_array());
+    let problem = |it| format!("{}: {}", text(it, "/target").trim_start_matches('/'), text(it, "/message"));
+    let problems: Vec<_> = details.into_iter().flatten().map(problem).collect();
+    match problems.is_empty() {
+        true => text(envelope, "/error/message"),
+        false => problems.join("; "),
     }
 }
 
@@ -131,6 +145,14 @@ pub(super) async fn open(config: &Config, mode: Mode) -> anyhow::Result<Store> {
     Store::open(&StoreOptions { target, mode }, system_clock())
         .await
         .with_context(|| format!("the database {place} cannot be opened; `liaison doctor` says more"))
+}
+
+/// Returns the clock of these data: a sandbox's may have been put forward, and whoever reads them goes by it.
+pub(super) async fn clock(store: &Store) -> anyhow::Result<MovableClock> {
+    match seed::is_sandbox(store).await? {
+        true => Ok(clock::open(store, system_clock()).await?),
+        false => Ok(MovableClock::new(system_clock(), 0)),
+    }
 }
 
 /// Makes the data folder if it is not there.

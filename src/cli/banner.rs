@@ -68,9 +68,10 @@ Stop with Ctrl-C. Starting again keeps everything.
 }
 
 fn describe(company: &Company) -> String {
-    let Company { name, id, admin, user, .. } = company;
+    let Company { name, id, admin, user, account_admin, .. } = company;
     let solutions: Vec<_> = company.solutions.iter().map(|(id, _)| *id).collect();
-    format!("  {name:15}  {id}\n{:19}{}, {}\n{:19}sells {}\n", "", admin.1, user.1, "", solutions.join(", "))
+    let users = [admin.1, user.1, account_admin.1].join(", ");
+    format!("  {name:15}  {id}\n{:19}{users}\n{:19}sells {}\n", "", "", solutions.join(", "))
 }
 
 /// Returns the lines that take a token for these data, from whatever folder they are run. A password does not

@@ -1,6 +1,7 @@
 //! The commands. This file says what they are called; each has a file that says what it does.
 
 mod access;
+mod administration;
 mod banner;
 mod doctor;
 mod lock;
@@ -19,6 +20,7 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
+use self::administration::{LocationCommand, OrgUpdateArgs, OwnedListArgs, SolutionCommand, UserUpdateArgs};
 use crate::{
     app,
     config::{self, Config, Sources},
@@ -68,12 +70,18 @@ enum Command {
     },
     /// Print an access token
     Token(TokenArgs),
-    /// Add and list organizations
+    /// Add, show, change and list organizations
     #[command(subcommand)]
     Org(OrgCommand),
-    /// Add people
+    /// Add, change, remove and list people
     #[command(subcommand)]
     User(UserCommand),
+    /// Add, remove and list what organizations sell
+    #[command(subcommand)]
+    Solution(SolutionCommand),
+    /// Add, remove and list where organizations can be addressed
+    #[command(subcommand)]
+    Location(LocationCommand),
     /// Check that documents, changes and their chain of hashes agree
     Verify {
         /// Prints JSON.
@@ -142,6 +150,16 @@ enum OrgCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show what an organization says of itself
+    Show {
+        /// Id, domain or name
+        organization: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change what an organization says of itself
+    Update(OrgUpdateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -172,6 +190,18 @@ struct OrgAddArgs {
 enum UserCommand {
     /// Add a user to an organization
     Add(UserAddArgs),
+    /// Change a user; it counts from the next call on
+    Update(UserUpdateArgs),
+    /// Remove a user
+    Remove {
+        /// E-mail or id
+        user: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List users
+    List(OwnedListArgs),
 }
 
 #[derive(Debug, Args)]
@@ -249,9 +279,20 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(args) => token::run(&args, &config).await?,
         Command::Org(OrgCommand::Add(args)) => organizations::add(&args, &config).await?,
         Command::Org(OrgCommand::List { json }) => organizations::list(json, &config).await?,
+        Command::Org(OrgCommand::Show { organization, json }) => {
+            administration::show_organization(&organization, json, &config).await?;
+        }
+        Command::Org(OrgCommand::Update(args)) => administration::update_organization(args, &config).await?,
         Command::User(UserCommand::Add(args)) => organizations::add_user(&args, &config).await?,
+        Command::User(UserCommand::Update(args)) => administration::update_user(args, &config).await?,
+        Command::User(UserCommand::Remove { user, json }) => {
+            administration::remove_user(user, json, &config).await?;
+        }
+        Command::User(UserCommand::List(args)) => administration::list_users(&args, &config).await?,
+        Command::Solution(command) => administration::run_solution(command, &config).await?,
+        Command::Location(command) => administration::run_location(command, &config).await?,
         Command::Verify { json } => return verify::run(json, &config).await,
-        Command::Openapi => writeln!(out(), "{}", openapi::text(&config.public_url(config.listen)))?,
+        Command::Openapi => writeln!(out(), "{}", openapi::text(&config.public_url(config.listen), false))?,
         Command::Doctor => (),
     }
     Ok(ExitCode::SUCCESS)

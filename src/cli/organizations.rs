@@ -1,4 +1,4 @@
-//! `liaison org` and `liaison user`: the least of administration.
+//! `liaison org add`, `liaison org list` and `liaison user add`: how an installation begins.
 
 use std::io::Write as _;
 

@@ -20,19 +20,22 @@ use super::{
     out,
 };
 use crate::{
-    app::{App, system_clock, system_random, trusted_issuers},
+    app::{App, ServerClock, system_random, trusted_issuers},
     config::Config,
     http::{
         self, ops, paths,
         server::{self, Face, Site, Stage, Stop},
     },
     sandbox::seed,
-    storage::{Mode, Store},
+    service::{clock, expiry},
+    storage::{Mode, Store, StoreError},
     telemetry,
 };
 
 /// How often histograms are sorted, and idle callers and expired keys forgotten.
 const UPKEEP_PERIOD: Duration = Duration::from_secs(5);
+/// How often referrals are looked for that nobody answered in time.
+const EXPIRY_PERIOD: Duration = Duration::from_secs(5);
 
 /// Runs the server. `file` is the settings file that was named, for the commands that are printed.
 pub(super) async fn run(args: &ServeArgs, config: Config, file: Option<&Path>) -> anyhow::Result<()> {
@@ -58,7 +61,10 @@ pub(super) async fn run(args: &ServeArgs, config: Config, file: Option<&Path>) -
     let random = system_random();
     let admin_key = ops::load_admin_key(&config.data_dir, &random)
         .context("the admin key in the data folder can be neither read nor made")?;
-    let app = App::open(config, public_url, store, system_clock(), random).await?;
+    let clock = access::clock(&store).await?;
+    // Without --sandbox a sandbox's data keep their time, but nobody moves it.
+    let clock = if args.sandbox { ServerClock::from(clock) } else { clock.clock().into() };
+    let app = App::open(config, public_url, store, clock, random).await?;
     // From here on tokens can be made beside this server: the signing key is there.
     if let Some(lock) = &mut lock {
         lock.announce(&Holder {
@@ -85,9 +91,11 @@ async fn serve(
     let (stop_api, stop_ops) = (Stop::default(), Stop::default());
     let store = app.context.store.clone();
     let signals = tokio::spawn(follow_signals(app.clone(), stop_api.clone())?);
-    let upkeep = tokio::spawn(keep_up(app));
+    let upkeep = tokio::spawn(keep_up(app.clone()));
+    let expiry = tokio::spawn(expire(app));
     let ops = tokio::spawn(server::serve(ops_listener, Arc::new(ops), stop_ops.clone()));
     server::serve(api_listener, Arc::new(api), stop_api).await;
+    expiry.abort();
     settle(&store).await;
     stop_ops.advance(Stage::Aborted);
     ops.await?;
@@ -209,6 +217,27 @@ async fn keep_up(app: App) {
             );
         }
     }
+}
+
+/// Closes what nobody answered in time. What fails is tried again at the next look.
+async fn expire(app: App) {
+    let mut ticks = tokio::time::interval(EXPIRY_PERIOD);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = expire_now(&app).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "referrals that are due were not closed"
+            );
+        }
+    }
+}
+
+async fn expire_now(app: &App) -> Result<(), StoreError> {
+    if let Some(sandbox_clock) = &app.sandbox_clock {
+        clock::follow(&app.context.store, sandbox_clock).await?;
+    }
+    expiry::expire_due(&app.context).await.map(drop)
 }
 
 #[cfg(test)]

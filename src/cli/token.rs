@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 
 use super::{TokenArgs, TokenAudience, access, out, parse_uuid};
 use crate::{
-    app::{system_clock, system_random},
+    app::system_random,
     auth::{Issuer, Version},
     config::Config,
     domain::organization::{Application, Organization, OrganizationId, Role, User},
@@ -47,7 +47,8 @@ pub(super) async fn run(args: &TokenArgs, config: &Config) -> anyhow::Result<()>
         TokenAudience::Partner => "https://api.partner.microsoft.com",
         TokenAudience::PartnerCenter => "https://api.partnercenter.microsoft.com",
     };
-    let issuer = Issuer::open(store, base_url, system_clock(), system_random()).await?;
+    let clock = access::clock(&store).await?.clock();
+    let issuer = Issuer::open(store, base_url, clock, system_random()).await?;
     let lifetime_secs = i64::from(args.lifetime_secs);
     let token = match &subject {
         Subject::User { principal, application } => {
@@ -118,6 +119,7 @@ mod tests {
         assert_eq!(chosen("user").as_deref(), Some("uma.user@contoso.example"));
         assert_eq!(chosen("UMA.user@contoso.example").as_deref(), Some("uma.user@contoso.example"));
         assert_eq!(chosen(&users[0].id.to_string()), Some(users[0].email.clone()));
-        assert_eq!(chosen("account-admin"), None);
+        assert_eq!(chosen("account-admin").as_deref(), Some("ada.account@contoso.example"));
+        assert_eq!(chosen("report-viewer"), None);
     }
 }

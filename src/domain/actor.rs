@@ -4,7 +4,22 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::organization::{LocationScope, OrganizationId};
+use super::organization::{LocationScope, OrganizationId, Role};
+
+/// Who makes a call on an organisation and what it owns: one of its people, with any role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Colleague {
+    /// The user's organisation.
+    pub organization_id: OrganizationId,
+    /// The user (`oid`).
+    pub user_id: Uuid,
+    /// Calling application (`appid` or `azp`).
+    pub application_id: String,
+}
+
+/// A colleague who administers the organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Administrator(pub Colleague);
 
 /// Who makes a call on referrals: a user with a Referrals role, through an application.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,6 +51,38 @@ impl fmt::Debug for Actor {
     }
 }
 
+/// Who answers for a change: a person through an application, or the server itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// The person's organisation; the nil GUID for the server.
+    pub organization_id: OrganizationId,
+    /// The person; nil for the server.
+    pub user_id: Uuid,
+    /// The application, or which part of the server, such as `liaison/expiry`.
+    pub application_id: String,
+}
+
+impl Author {
+    /// Returns the server itself, acting through `part`.
+    pub fn server(part: &str) -> Self {
+        Self {
+            organization_id: OrganizationId::from(Uuid::nil()),
+            user_id: Uuid::nil(),
+            application_id: format!("liaison/{part}"),
+        }
+    }
+}
+
+impl From<&Actor> for Author {
+    fn from(actor: &Actor) -> Self {
+        Self {
+            organization_id: actor.organization_id.clone(),
+            user_id: actor.user_id,
+            application_id: actor.application_id.clone(),
+        }
+    }
+}
+
 /// The two roles that open the Referrals API ("Permissions overview", 2023).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReferralsRole {
@@ -45,12 +92,23 @@ pub enum ReferralsRole {
     User,
 }
 
+impl ReferralsRole {
+    /// Returns the stable name, as that of the role that a user holds.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => Role::ReferralsAdmin.as_str(),
+            Self::User => Role::ReferralsUser.as_str(),
+        }
+    }
+}
+
 impl Actor {
     /// Returns what this caller may see.
     pub fn scope(&self) -> Scope {
         Scope {
             organization_id: self.organization_id.clone(),
             locations: self.locations.clone(),
+            user_id: self.user_id,
             person: match self.role {
                 ReferralsRole::Admin => None,
                 ReferralsRole::User => Some(Person { user_id: self.user_id, email: self.email.clone() }),
@@ -64,6 +122,7 @@ impl Actor {
         Scope {
             organization_id: self.organization_id.clone(),
             locations: LocationScope::EntireCompany,
+            user_id: self.user_id,
             person: None,
         }
     }
@@ -75,6 +134,7 @@ impl Actor {
 pub struct Scope {
     organization_id: OrganizationId,
     locations: LocationScope,
+    user_id: Uuid,
     person: Option<Person>,
 }
 
@@ -82,6 +142,11 @@ impl Scope {
     /// Returns the viewer's organisation.
     pub fn organization_id(&self) -> &OrganizationId {
         &self.organization_id
+    }
+
+    /// Returns the viewer, whose favourites are marked.
+    pub fn user_id(&self) -> Uuid {
+        self.user_id
     }
 
     /// Returns the locations that the viewer may see.

@@ -21,6 +21,8 @@
 //! its place, and the chain stays intact. The chain runs by engagement, because that is the history that its
 //! parties share: a chain over everything would show each of them how busy all the others are.
 
+pub mod history;
+
 use std::{borrow::Cow, collections::BTreeMap, fmt, fmt::Write as _, sync::LazyLock};
 
 use aws_lc_rs::digest::{self, SHA256};
@@ -31,8 +33,10 @@ use serde::{
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+pub use super::lifecycle::Action;
 use super::{
-    actor::Actor,
+    actor::Author,
+    json::Node,
     organization::OrganizationId,
     referral::Referral,
     report::{Ignored, pointer_segment},
@@ -45,30 +49,6 @@ pub type Hash = [u8; 32];
 
 /// Bytes of salt for each commitment.
 pub const SALT_BYTES: usize = 16;
-
-/// What a change did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// The record was made.
-    Create,
-    /// The record became Shared, because another party joined its engagement.
-    Share,
-}
-
-impl Action {
-    /// Returns the stable name used in the log.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Share => "share",
-        }
-    }
-
-    /// Reads a stable name. `None` when it is not known.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Create, Self::Share].into_iter().find(|it| it.as_str() == text)
-    }
-}
 
 /// One entry of a difference. Values are JSON texts, as they stand in the document.
 #[derive(Clone, Serialize, Deserialize)]
@@ -159,13 +139,13 @@ pub struct Version<'a> {
 }
 
 impl Change {
-    /// Describes a write by `actor`: from `before` (`None` for a new record) to `after`.
+    /// Describes a write by `author`: from `before` (`None` for a new record) to `after`.
     ///
     /// # Errors
     /// When a document is not canonical JSON.
     pub fn new(
         action: Action,
-        actor: &Actor,
+        author: &Author,
         referral: &Referral,
         before: Option<Version<'_>>,
         after: Version<'_>,
@@ -183,9 +163,9 @@ impl Change {
             engagement_id: referral.engagement_id,
             organization_id: referral.organization_id.clone(),
             action,
-            actor_organization_id: actor.organization_id.clone(),
-            actor_user_id: actor.user_id,
-            application_id: actor.application_id.clone(),
+            actor_organization_id: author.organization_id.clone(),
+            actor_user_id: author.user_id,
+            application_id: author.application_id.clone(),
             at: referral.updated_date_time,
             from_etag: before.map(|it| it.etag.to_owned()),
             to_etag: after.etag.to_owned(),
@@ -194,6 +174,12 @@ impl Change {
             salts,
             ignored: Vec::new(),
         })
+    }
+
+    /// Returns which part of the server did it, such as `expiry`. `None` when a person did.
+    pub fn system(&self) -> Option<&str> {
+        let is_nobody = self.actor_user_id.is_nil() && self.actor_organization_id == Uuid::nil().into();
+        self.application_id.strip_prefix("liaison/").filter(|_| is_nobody)
     }
 
     /// Returns the hash of the change's own facts and of the commitments to its values.
@@ -390,6 +376,15 @@ impl Replay {
         Ok(())
     }
 
+    /// Returns the document as it stands. `None` when a value of it was erased.
+    pub fn document(&self) -> Option<String> {
+        let mut tree = Node::from_document(&BLANK_DOCUMENT).ok()?;
+        for (pointer, value) in &self.0 {
+            tree.set(pointer, Node::from_document(value.as_deref()?).ok()?);
+        }
+        Some(tree.to_json())
+    }
+
     /// Says whether `document` is the state that was reached.
     ///
     /// # Errors
@@ -438,22 +433,15 @@ mod tests {
 
     use super::{Action, Change, Replay, ReplayError, Version, chain_hash, commitment};
     use crate::domain::{
-        actor::{Actor, ReferralsRole},
-        organization::{LocationScope, OrganizationId},
-        referral::Referral,
-        sources::Random,
+        actor::Author, organization::OrganizationId, referral::Referral, sources::Random,
         vocabulary::ReferralType,
     };
 
-    fn actor() -> Actor {
-        Actor {
+    fn author() -> Author {
+        Author {
             organization_id: OrganizationId::msft(),
-            organization_name: "Microsoft".to_owned(),
             user_id: Uuid::nil(),
-            email: String::new(),
             application_id: "app".to_owned(),
-            role: ReferralsRole::Admin,
-            locations: LocationScope::EntireCompany,
         }
     }
 
@@ -462,7 +450,7 @@ mod tests {
         let version = |document| Version { document, etag: "\"e\"", number: 1 };
         Change::new(
             Action::Create,
-            &actor(),
+            &author(),
             after,
             before_document.as_deref().map(version),
             version(&after.to_document()),
@@ -488,6 +476,7 @@ mod tests {
         replay.apply(&change(Some(&first), &second).differences).unwrap();
 
         assert!(replay.is_state_of(&second.to_document()).unwrap());
+        assert_eq!(replay.document(), Some(second.to_document()));
         assert!(!replay.is_state_of(&first.to_document()).unwrap());
     }
 

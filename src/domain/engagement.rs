@@ -23,7 +23,7 @@ use super::{
     report::{ProblemCode, Report},
     time::Timestamp,
     validation::{self, Addressee, Rules},
-    vocabulary::{Qualification, ReferralType, Status, TargetType},
+    vocabulary::{ReferralType, Status},
 };
 
 /// The channel label of writes through the API.
@@ -282,44 +282,30 @@ fn build(
         false => Start::for_another(now, circumstances.rules.expiration_days),
     };
     let mpn_id = if is_own { caller_mpn_id.map(str::to_owned) } else { owner.mpn_id.clone() };
-    let mut invite_context = draft.invite_context.unwrap_or_default();
-    if invite_context.invited_by.organization_id.is_none() {
-        invite_context.invited_by.organization_id = Some(actor.organization_id.to_string());
-        invite_context.invited_by.organization_name = Some(actor.organization_name.clone());
+    let engagement_id = draft.engagement_id.unwrap_or(circumstances.engagement_id);
+    let mut sent = draft.into_document();
+    let invited_by = &mut sent.invite_context.invited_by;
+    if invited_by.organization_id.is_none() {
+        invited_by.organization_id = Some(actor.organization_id.to_string());
+        invited_by.organization_name = Some(actor.organization_name.clone());
     }
-    if !is_own && invite_context.invited_mpn_id.is_none() {
-        invite_context.invited_mpn_id.clone_from(&mpn_id);
+    if !is_own && sent.invite_context.invited_mpn_id.is_none() {
+        sent.invite_context.invited_mpn_id.clone_from(&mpn_id);
     }
     Referral {
         id: circumstances.referral_id,
-        engagement_id: draft.engagement_id.unwrap_or(circumstances.engagement_id),
-        name: draft.name,
+        engagement_id,
         organization_id: owner.organization.id.clone(),
         organization_name: owner.organization.name.clone(),
         last_modified_via: Some(VIA_API.to_owned()),
-        external_reference_id: draft.external_reference_id,
         created_date_time: now,
         updated_date_time: now,
         expiration_date_time: start.expires,
         status: start.status,
         substatus: start.substatus,
-        status_reason: draft.status_reason,
-        qualification: draft.qualification.unwrap_or(Qualification::None),
-        kind: draft.kind.unwrap_or(ReferralType::Independent),
-        campaign_id: draft.campaign_id,
-        sales_stage: draft.sales_stage,
         mpn_id,
         created_via: Some(VIA_API.to_owned()),
         accepted_date_time: start.accepted,
-        target: draft.target.into_iter().filter(|it| it.kind != TargetType::None).collect(),
-        customer_profile: draft.customer_profile.unwrap_or_default(),
-        consent: draft.consent.unwrap_or_default(),
-        details: draft.details.unwrap_or_default(),
-        team: draft.team,
-        invite_context,
-        partner_role: draft.partner_role,
-        solution_area: draft.solution_area,
-        solution_play: draft.solution_play,
-        ..Referral::blank()
+        ..sent
     }
 }

@@ -31,6 +31,29 @@ impl ETag {
         Self { version, sight: sight & 0xffff_ffff_ffff, updated_secs: u32::try_from(secs).unwrap_or(0) }
     }
 
+    /// Reads a token; quotes and `W/` are optional. `None` when it is none of ours.
+    pub fn parse(tag: &str) -> Option<Self> {
+        let tag = tag.trim();
+        let bare = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
+        let is_hex = |it: &str| it.bytes().all(|it| it.is_ascii_hexdigit());
+        let groups: Vec<&str> = bare.split('-').collect();
+        let [version, high, middle, low, updated] = groups.as_slice() else { return None };
+        let lengths = [version.len(), high.len(), middle.len(), low.len(), updated.len()];
+        if lengths != [8, 4, 4, 4, 12] || !groups.iter().all(|it| is_hex(it)) {
+            return None;
+        }
+        Some(Self {
+            version: u32::from_str_radix(version, 16).ok()?,
+            sight: u64::from_str_radix(&[*high, *middle, *low].concat(), 16).ok()?,
+            updated_secs: u32::from_str_radix(updated.strip_suffix("0000")?, 16).ok()?,
+        })
+    }
+
+    /// Says whether both name the same version, whoever saw it: what `If-Match` asks.
+    pub fn is_same_version(&self, other: &Self) -> bool {
+        (self.version, self.updated_secs) == (other.version, other.updated_secs)
+    }
+
     /// Says whether one tag of an `If-None-Match` header is this token. Quotes and `W/` are optional; `*` is any.
     pub fn is_matched_by(&self, tag: &str) -> bool {
         let tag = tag.trim();
@@ -59,6 +82,22 @@ mod tests {
         let created = Timestamp::parse("2019-02-23T02:05:23.2931817Z").unwrap();
 
         assert_eq!(ETag::new(0x6d10, created, 0).to_string(), "\"00006d10-0000-0000-0000-5c70aa630000\"");
+    }
+
+    #[test]
+    fn a_token_is_read_back_in_every_spelling() {
+        let tag = ETag::new(10, Timestamp::from_unix_secs(1), 0x0001_0002_0003);
+
+        for sent in [tag.to_string(), format!("W/{tag}"), tag.to_string().replace('"', "").to_uppercase()] {
+            assert_eq!(ETag::parse(&sent), Some(tag), "{sent}");
+        }
+        for sent in
+            ["", "*", "\"a\"", "0000000a-0001-0002-0003-00000001000", "+000000a-0001-0002-0003-000000010000"]
+        {
+            assert_eq!(ETag::parse(sent), None, "{sent}");
+        }
+        assert!(tag.is_same_version(&ETag { sight: 0, ..tag }));
+        assert!(!tag.is_same_version(&ETag { version: 11, ..tag }));
     }
 
     #[test]

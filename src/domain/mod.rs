@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod change;
+pub mod deal;
 pub mod engagement;
 pub mod etag;
 pub mod json;
@@ -9,6 +10,7 @@ pub mod lifecycle;
 pub mod organization;
 pub mod referral;
 pub mod report;
+pub mod revision;
 pub mod sources;
 pub mod time;
 pub mod validation;

@@ -29,6 +29,14 @@ pub enum ProblemCode {
     ReferralClosed,
     /// Consent that the step needs is not given.
     ConsentMissing,
+    /// The member cannot change any more.
+    ImmutableField,
+    /// A member has no effect, and the caller asked for a refusal then.
+    MemberIgnored,
+    /// The operation of a JSON Patch is not supported.
+    UnsupportedPatchOperation,
+    /// The path of a JSON Patch is none that can change.
+    UnsupportedPatchPath,
 }
 
 impl ProblemCode {
@@ -46,6 +54,10 @@ impl ProblemCode {
             Self::UnknownEngagement => "unknownEngagement",
             Self::ReferralClosed => "referralClosed",
             Self::ConsentMissing => "consentMissing",
+            Self::ImmutableField => "immutableField",
+            Self::MemberIgnored => "memberIgnored",
+            Self::UnsupportedPatchOperation => "unsupportedPatchOperation",
+            Self::UnsupportedPatchPath => "unsupportedPatchPath",
         }
     }
 }
@@ -63,6 +75,13 @@ pub struct Problem {
     pub rule: &'static str,
     /// What would be accepted; `None` when it cannot be listed.
     pub allowed: Option<Vec<String>>,
+}
+
+/// A member that was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Applied {
+    /// JSON pointer into the document.
+    pub target: String,
 }
 
 /// A member that was sent and had no effect.
@@ -94,6 +113,8 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// Reasons to refuse that are not kept.
     pub problems_omitted: usize,
+    /// Members that changed.
+    pub applied: Vec<Applied>,
     /// Members without effect.
     pub ignored: Vec<Ignored>,
     /// Members stored in another form.
@@ -145,6 +166,21 @@ impl Report {
     pub fn required(&mut self, target: &str, message: impl Into<String>) {
         if !self.has_problem_at(target) {
             self.problem(ProblemCode::RequiredFieldMissing, "required", target, message);
+        }
+    }
+
+    /// Notes that a member changed.
+    pub fn applied(&mut self, target: String) {
+        if self.applied.len() < FINDINGS_MAX {
+            self.applied.push(Applied { target });
+        }
+    }
+
+    /// Turns what has no effect into problems.
+    pub fn refuse_ignored(&mut self) {
+        for Ignored { target, rule } in std::mem::take(&mut self.ignored) {
+            let message = format!("the member has no effect ({rule}), and handling=strict was asked for");
+            self.problem(ProblemCode::MemberIgnored, "strict", target, message);
         }
     }
 

@@ -3,7 +3,13 @@
 //! Both are handles that `app` builds once and hands in, so that a test (and the sandbox) can hold
 //! the clock still and repeat the dice.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use uuid::{Builder, Uuid};
 
@@ -33,6 +39,47 @@ impl Clock {
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Clock({})", self.now())
+    }
+}
+
+/// A clock that goes ahead of another and can be put further forward, but not back. Clones are the same clock.
+#[derive(Clone)]
+pub struct MovableClock {
+    base: Clock,
+    ahead_ticks: Arc<AtomicI64>,
+}
+
+impl MovableClock {
+    /// Makes a clock that is `ahead_ticks` (of 100 ns) ahead of `base`.
+    pub fn new(base: Clock, ahead_ticks: i64) -> Self {
+        Self { base, ahead_ticks: Arc::new(AtomicI64::new(ahead_ticks)) }
+    }
+
+    /// Returns the handle that everything takes its time from; it moves with this clock.
+    pub fn clock(&self) -> Clock {
+        let moved = self.clone();
+        Clock::new(move || moved.now())
+    }
+
+    /// Returns the current time.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_ticks(self.base.now().ticks().saturating_add(self.ahead_ticks()))
+    }
+
+    /// Returns how far the clock is ahead, in ticks of 100 ns.
+    pub fn ahead_ticks(&self) -> i64 {
+        self.ahead_ticks.load(Ordering::SeqCst)
+    }
+
+    /// Puts the clock forward, so that it is `ahead_ticks` ahead; does nothing when it is further ahead already.
+    pub fn put_ahead(&self, ahead_ticks: i64) {
+        self.ahead_ticks.fetch_max(ahead_ticks, Ordering::SeqCst);
+    }
+}
+
+impl fmt::Debug for MovableClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MovableClock({})", self.now())
     }
 }
 

@@ -4,7 +4,9 @@
 //! switch off what only the portal asks of a deal ([`Rules::require_deal_fields`]).
 
 use super::{
-    referral::{CustomerProfile, Member, draft::Draft, draft::TextLimits},
+    json::tree::is_related,
+    lifecycle::Strictness,
+    referral::{CustomerProfile, Details, Member, Referral, draft::Draft, draft::TextLimits},
     report::{ProblemCode, Report},
 };
 
@@ -19,6 +21,8 @@ pub struct Rules {
     pub require_consent: bool,
     /// Days that a receiver has to answer; the deadline falls on midnight UTC.
     pub expiration_days: i64,
+    /// From where a deal is won or lost.
+    pub strictness: Strictness,
 }
 
 impl Default for Rules {
@@ -28,6 +32,7 @@ impl Default for Rules {
             require_deal_fields: true,
             require_consent: true,
             expiration_days: 14,
+            strictness: Strictness::Strict,
         }
     }
 }
@@ -59,13 +64,43 @@ pub fn check_create(
     if draft.details.is_none() {
         report.required("/details", "details is required");
     }
-    for (index, member) in draft.team.iter().enumerate() {
+    check_team(&draft.team, report);
+    if is_partner_deal && rules.require_deal_fields {
+        check_deal(draft.name.as_ref(), &draft.team, draft.details.as_ref(), report);
+    }
+    let services = [&draft.partner_role, &draft.solution_area, &draft.solution_play];
+    check_services(services.map(Option::as_ref), report);
+}
+
+/// Checks what a change made of a record. Only what it touched counts: a rule that came later does not keep an owner
+/// from changing something else.
+pub fn check_revised(
+    referral: &Referral,
+    is_partner_deal: bool,
+    rules: &Rules,
+    touched: &[String],
+    report: &mut Report,
+) {
+    let mut found = Report::default();
+    check_team(&referral.team, &mut found);
+    if is_partner_deal && rules.require_deal_fields {
+        check_deal(referral.name.as_ref(), &referral.team, Some(&referral.details), &mut found);
+    }
+    // The three go together: who gives a role is asked for what belongs to it.
+    if ["/partnerRole", "/solutionArea", "/solutionPlay"].iter().any(|it| touched.iter().any(|at| at == it)) {
+        let services = [&referral.partner_role, &referral.solution_area, &referral.solution_play];
+        check_services(services.map(Option::as_ref), report);
+    }
+    let is_touched = |target: &str| touched.iter().any(|it| is_related(it, target));
+    for problem in found.problems.into_iter().filter(|it| is_touched(&it.target)) {
+        report.required(&problem.target, problem.message);
+    }
+}
+
+fn check_team(team: &[Member], report: &mut Report) {
+    for (index, member) in team.iter().enumerate() {
         check_person(member, &format!("/team/{index}"), "a team member", report);
     }
-    if is_partner_deal && rules.require_deal_fields {
-        check_deal(draft, report);
-    }
-    check_services(draft, report);
 }
 
 fn check_customer(customer: Option<&CustomerProfile>, addressee: Addressee, report: &mut Report) {
@@ -112,12 +147,12 @@ fn check_consent(draft: &Draft, addressee: Addressee, is_required: bool, report:
     }
 }
 
-fn check_deal(draft: &Draft, report: &mut Report) {
-    require_text(draft.name.as_ref(), "/name", "the deal's name", report);
-    if draft.team.is_empty() {
+fn check_deal(name: Option<&String>, team: &[Member], details: Option<&Details>, report: &mut Report) {
+    require_text(name, "/name", "the deal's name", report);
+    if team.is_empty() {
         report.required("/team", "at least one team member is required");
     }
-    let Some(details) = &draft.details else { return };
+    let Some(details) = details else { return };
     if details.deal_value.is_none() {
         report.required("/details/dealValue", "the deal's value is required, as a number");
     }
@@ -131,22 +166,12 @@ fn check_deal(draft: &Draft, report: &mut Report) {
 }
 
 /// A services co-sell names role, area and play together ("Create a referral", 2024).
-fn check_services(draft: &Draft, report: &mut Report) {
-    if draft.partner_role.as_deref().is_none_or(str::is_empty) {
+fn check_services([role, area, play]: [Option<&String>; 3], report: &mut Report) {
+    if role.is_none_or(|it| it.is_empty()) {
         return;
     }
-    require_text(
-        draft.solution_area.as_ref(),
-        "/solutionArea",
-        "the solution area of a services co-sell",
-        report,
-    );
-    require_text(
-        draft.solution_play.as_ref(),
-        "/solutionPlay",
-        "the solution play of a services co-sell",
-        report,
-    );
+    require_text(area, "/solutionArea", "the solution area of a services co-sell", report);
+    require_text(play, "/solutionPlay", "the solution play of a services co-sell", report);
 }
 
 fn check_person(member: &Member, pointer: &str, who: &str, report: &mut Report) {

@@ -61,6 +61,23 @@ pub struct VisibleReferral {
     pub relation: Relation,
     /// Whether the viewer's organisation has accepted the deal, by its own record in the engagement.
     pub has_accepted: bool,
+    /// Whether the viewer marked it.
+    pub is_favorite: bool,
+}
+
+impl VisibleReferral {
+    /// Returns one bit per facet that the viewer is not shown, as [`visibility::withheld`] does.
+    ///
+    /// # Errors
+    /// When something may be withheld, and the document that decides cannot be read.
+    pub fn withheld(&self) -> serde_json::Result<u16> {
+        let Self { stored, relation, has_accepted, .. } = self;
+        if !visibility::may_withhold(*relation, &stored.organization_id, &stored.inviter) {
+            return Ok(0);
+        }
+        let referral = Referral::from_document(&stored.document)?;
+        Ok(visibility::withheld(&referral.consent, *relation, *has_accepted))
+    }
 }
 
 /// Addresses that answers carry.
@@ -100,28 +117,29 @@ pub fn render(
     links: &Links,
     context: Context,
 ) -> serde_json::Result<View> {
-    let VisibleReferral { stored, relation, has_accepted } = visible;
-    let mut sight = 0;
+    let VisibleReferral { stored, relation, has_accepted, is_favorite } = visible;
+    let mut sight = u64::from(*is_favorite);
     let mut redacted = None;
     if visibility::may_withhold(*relation, &stored.organization_id, &stored.inviter) {
         let referral = Referral::from_document(&stored.document)?;
         let (seen, withheld) = visibility::redact(referral, *relation, *has_accepted);
-        sight = u64::from(withheld) << 32;
+        sight |= visibility::sight_mark(withheld);
         redacted = (withheld != 0).then(|| seen.to_document());
     }
     let etag = ETag::new(stored.version, stored.updated, sight);
     let document = redacted.as_deref().unwrap_or(&stored.document);
-    Ok(View { body: splice(document, stored, viewer, links, context, etag), etag })
+    Ok(View { body: splice(document, visible, viewer, links, context, etag), etag })
 }
 
 fn splice(
     document: &str,
-    stored: &StoredReferral,
+    visible: &VisibleReferral,
     viewer: &OrganizationId,
     links: &Links,
     context: Context,
     etag: ETag,
 ) -> String {
+    let stored = &visible.stored;
     let mut body = String::with_capacity(document.len() + 640);
     let mut rest = document;
     if context == Context::Entity
@@ -138,6 +156,8 @@ fn splice(
     // each of these sequences stands exactly once, at its member.
     rest = copy_until(&mut body, rest, "\"eTag\":null");
     write_to(&mut body, format_args!("\"eTag\":\"\\\"{}\\\"\"", etag.to_string().trim_matches('"')));
+    rest = copy_until(&mut body, rest, "\"favorite\":false");
+    write_to(&mut body, format_args!("\"favorite\":{}", visible.is_favorite));
     rest = copy_until(&mut body, rest, "\"direction\":null");
     write_to(&mut body, format_args!("\"direction\":\"{}\"", direction(stored, viewer).as_str()));
     rest = copy_until(&mut body, rest, "\"links\":null");
@@ -220,13 +240,15 @@ mod tests {
         let name = r#"","eTag":null,"direction":null,"links":null "#;
         let stored = stored(name);
         let viewer = stored.organization_id.clone();
-        let visible = VisibleReferral { stored, relation: Relation::Owner, has_accepted: false };
+        let visible =
+            VisibleReferral { stored, relation: Relation::Owner, has_accepted: false, is_favorite: true };
 
         let view = render(&visible, &viewer, &links(), Context::Entity).unwrap();
 
         let seen: serde_json::Value = serde_json::from_str(&view.body).unwrap();
         assert_eq!(seen["name"], name);
-        assert_eq!(seen["eTag"], "\"00000003-0000-0000-0000-5c70aa630000\"");
+        assert_eq!(seen["eTag"], "\"00000003-0000-0000-0001-5c70aa630000\"");
+        assert_eq!(seen["favorite"], true);
         assert_eq!(seen["direction"], "Incoming");
         assert_eq!(
             seen["links"]["self"]["uri"],
@@ -242,7 +264,8 @@ mod tests {
     fn a_document_that_cannot_be_redacted_is_not_shown() {
         let mut stored = stored("Deal");
         stored.document = "{".to_owned();
-        let visible = VisibleReferral { stored, relation: Relation::Party, has_accepted: false };
+        let visible =
+            VisibleReferral { stored, relation: Relation::Party, has_accepted: false, is_favorite: true };
 
         assert!(render(&visible, &OrganizationId::msft(), &links(), Context::None).is_err());
     }

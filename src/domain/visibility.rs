@@ -101,7 +101,12 @@ pub fn has_accepted(substatus: Substatus) -> bool {
 /// Returns the document as the viewer sees it, and one bit per withheld facet. `has_accepted` tells of the
 /// viewer's own record in the engagement.
 pub fn redact(referral: Referral, relation: Relation, has_accepted: bool) -> (Referral, u16) {
-    let consent = &referral.consent;
+    let withheld = withheld(&referral.consent, relation, has_accepted);
+    (without(referral, withheld), withheld)
+}
+
+/// Returns one bit per facet that is withheld from a viewer, in the order of [`TABLE`].
+pub fn withheld(consent: &Consent, relation: Relation, has_accepted: bool) -> u16 {
     let is_refused = consent.consent_to_contact == Some(false)
         || consent.consent_to_to_share_info_with_others == Some(false);
     let is_shown = |facet| match sight(facet, relation) {
@@ -109,12 +114,27 @@ pub fn redact(referral: Referral, relation: Relation, has_accepted: bool) -> (Re
         WithConsent => has_accepted || !is_refused,
         Withheld => false,
     };
-    let withheld = TABLE
+    TABLE
         .iter()
         .enumerate()
         .filter(|(_, (facet, _))| !is_shown(*facet))
-        .fold(0, |bits, (bit, _)| bits | 1 << bit);
-    (select(referral, &is_shown), withheld)
+        .fold(0, |bits, (bit, _)| bits | 1 << bit)
+}
+
+/// Returns a document without the facets that are withheld. It may be an older version of the record: what is
+/// withheld is decided by how things stand, not by how they stood.
+pub fn without(referral: Referral, withheld: u16) -> Referral {
+    select(referral, &|facet| !is_withheld(facet, withheld))
+}
+
+/// Returns the mark of what is withheld for an eTag, so that two views have two tokens.
+pub fn sight_mark(withheld: u16) -> u64 {
+    u64::from(withheld) << 32
+}
+
+/// Says whether `facet` is among those that are withheld.
+pub fn is_withheld(facet: Facet, withheld: u16) -> bool {
+    TABLE.iter().position(|(it, _)| *it == facet).is_none_or(|bit| withheld >> bit & 1 == 1)
 }
 
 /// Copies the facets that are shown. Every member is named, so that a new one cannot slip through.

@@ -171,6 +171,18 @@ vocabulary! {
     PricingModel, numbered: false { PayAsYouGo = "PayAsYouGo", Other = "Other" }
 }
 
+vocabulary! {
+    /// Whether a business profile is shown to other organisations.
+    ProfileStatus, numbered: false { Draft = "Draft", Published = "Published" }
+}
+
+vocabulary! {
+    /// Who publishes a catalogue solution, and of what kind it is.
+    SolutionKind, numbered: false {
+        FirstParty = "1P", ThirdParty = "3P", IntellectualProperty = "IP", Services = "Services",
+    }
+}
+
 /// Products of a requirement. Open: other words are kept as sent.
 pub const PRODUCTS: &[&str] = &[
     "Azure",

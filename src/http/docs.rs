@@ -31,8 +31,8 @@ const PAGE: &str = r#"<!doctype html>
 "#;
 
 /// Returns the routes, for a server at `base_url`.
-pub fn router(base_url: &str) -> Router {
-    let description = Bytes::from(openapi::text(base_url));
+pub fn router(base_url: &str, is_sandbox: bool) -> Router {
+    let description = Bytes::from(openapi::text(base_url, is_sandbox));
     Router::new()
         .route("/openapi.json", get(async move || file("application/json; charset=utf-8", description)))
         .route("/docs", get(async || file("text/html; charset=utf-8", Bytes::from_static(PAGE.as_bytes()))))

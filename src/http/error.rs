@@ -12,6 +12,8 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::revision::merge::ConflictMember;
+
 /// The longest `message` that the contract allows ("Error codes", 2019), in characters.
 const MESSAGE_CHARS_MAX: usize = 1024;
 
@@ -55,6 +57,24 @@ pub struct ErrorObject {
     /// Every problem of the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     details: Vec<ErrorDetail>,
+    /// On 412: what changed since the caller read, beside what the caller wants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflict: Option<ConflictObject>,
+}
+
+/// What changed since the caller read, beside what the caller wants.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConflictObject {
+    /// Token of the version that is there.
+    pub e_tag: String,
+    /// Whether the version that the caller names is known; if not, the rest is empty.
+    pub is_base_known: bool,
+    /// Whether no member was changed on both sides: `Prefer: resolution=merge` is followed then.
+    pub is_mergeable: bool,
+    /// Every member that one side or both changed: `pointer`, `base`, `yours`, `theirs`, `overlaps`.
+    #[schema(value_type = Vec<Object>)]
+    pub members: Vec<ConflictMember>,
 }
 
 /// The most precise code that is known.
@@ -90,6 +110,7 @@ impl ApiError {
             target: None,
             inner_error: None,
             details: Vec::new(),
+            conflict: None,
         };
         Self { status, is_gate: false, body, headers: Vec::new() }
     }
@@ -126,6 +147,18 @@ impl ApiError {
         }
         self.body.details = details;
         self
+    }
+
+    /// Tells what changed since the caller read.
+    #[must_use]
+    pub fn conflict(mut self, conflict: ConflictObject) -> Self {
+        self.body.conflict = Some(conflict);
+        self
+    }
+
+    /// Returns status and envelope, for one of several results in an answer.
+    pub fn into_result(self) -> (u16, ErrorObject) {
+        (self.status.as_u16(), self.body)
     }
 
     /// Adds a response header.

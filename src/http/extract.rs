@@ -2,15 +2,25 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Path, rejection::PathRejection};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
+
+use uuid::Uuid;
 
 use super::{
     error::ApiError,
+    failure::not_found,
     limits::{self, CLIENT_REQUEST_ID, MS_REQUEST_ID, RequestInfo},
     paths::Surface,
 };
-use crate::{app::App, auth::Audiences, domain::actor::Actor};
+use crate::{
+    app::App,
+    auth::{Audiences, Caller},
+    domain::{
+        actor::{Actor, Administrator, Colleague},
+        organization::OrganizationId,
+    },
+};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
@@ -21,21 +31,59 @@ impl FromRequestParts<App> for Actor {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let accepted = match parts.extensions.get::<Surface>() {
-            Some(Surface::Either) => Audiences::EITHER,
-            Some(Surface::Partner) | None => Audiences::PARTNER,
-        };
-        let mut sent = parts.headers.get_all(header::AUTHORIZATION).iter();
-        let authorization = match (sent.next(), sent.next()) {
-            (Some(only), None) => Some(only.to_str().unwrap_or_default()),
-            (None, _) => None,
-            (Some(_), Some(_)) => Some(""),
-        };
-        let actor = app.authenticator.authenticate(authorization, accepted).await?.referrals_actor()?;
-        if let Some(info) = parts.extensions.get::<Arc<RequestInfo>>() {
-            limits::check_rate(&app.rates, info, &actor.organization_id, &actor.application_id)?;
-        }
+        let actor = authenticate(parts, app).await?.referrals_actor()?;
+        count(parts, app, &actor.organization_id, &actor.application_id)?;
         Ok(actor)
+    }
+}
+
+/// A user with any role in its organisation.
+impl FromRequestParts<App> for Colleague {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let colleague = authenticate(parts, app).await?.colleague()?;
+        count(parts, app, &colleague.organization_id, &colleague.application_id)?;
+        Ok(colleague)
+    }
+}
+
+/// An account admin; everybody else is refused before anything is looked up.
+impl FromRequestParts<App> for Administrator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let administrator = authenticate(parts, app).await?.administrator()?;
+        count(parts, app, &administrator.0.organization_id, &administrator.0.application_id)?;
+        Ok(administrator)
+    }
+}
+
+/// Tells who calls, from the token and the audiences of the path that was used.
+async fn authenticate(parts: &Parts, app: &App) -> Result<Caller, ApiError> {
+    let accepted = match parts.extensions.get::<Surface>() {
+        Some(Surface::Either) => Audiences::EITHER,
+        Some(Surface::Partner) | None => Audiences::PARTNER,
+    };
+    let mut sent = parts.headers.get_all(header::AUTHORIZATION).iter();
+    let authorization = match (sent.next(), sent.next()) {
+        (Some(only), None) => Some(only.to_str().unwrap_or_default()),
+        (None, _) => None,
+        (Some(_), Some(_)) => Some(""),
+    };
+    Ok(app.authenticator.authenticate(authorization, accepted).await?)
+}
+
+/// Counts the request against the caller's rate limits.
+fn count(
+    parts: &Parts,
+    app: &App,
+    organization_id: &OrganizationId,
+    application_id: &String,
+) -> Result<(), ApiError> {
+    match parts.extensions.get::<Arc<RequestInfo>>() {
+        Some(info) => limits::check_rate(&app.rates, info, organization_id, application_id),
+        None => Ok(()),
     }
 }
 
@@ -83,14 +131,23 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
         .target("Content-Type"))
 }
 
-/// Says whether the caller prefers `preference` (RFC 7240), such as `report=changes`.
-pub(super) fn prefers(headers: &HeaderMap, preference: &str) -> bool {
-    headers.get_all(PREFER).iter().filter_map(|it| it.to_str().ok()).flat_map(|it| it.split(',')).any(|it| {
-        it.split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .replace([' ', '"'], "")
-            .eq_ignore_ascii_case(preference)
+/// Lists what the caller prefers (RFC 7240), in lower case and without blanks and parameters, such as
+/// `report=changes`.
+pub(super) fn preferences(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let lists = headers.get_all(PREFER).iter().filter_map(|it| it.to_str().ok());
+    lists.flat_map(|it| it.split(',')).map(|it| {
+        it.split(';').next().unwrap_or_default().trim().replace([' ', '"'], "").to_ascii_lowercase()
     })
+}
+
+/// Returns the id in a path; what is no GUID is not found, like every id that nobody has.
+pub(super) fn referral_id(path: Result<Path<String>, PathRejection>) -> Result<Uuid, ApiError> {
+    path.ok().and_then(|Path(id)| Uuid::try_parse(&id).ok()).ok_or_else(not_found)
+}
+
+/// Returns the tokens of `If-Match`, of all lines. `None` when there is no such header.
+pub(super) fn if_match(headers: &HeaderMap) -> Option<String> {
+    let mut sent = headers.get_all(header::IF_MATCH).iter().peekable();
+    sent.peek()?;
+    Some(sent.map(|it| it.to_str().unwrap_or_default()).collect::<Vec<_>>().join(","))
 }

@@ -2,13 +2,20 @@
 
 use http::StatusCode;
 
-use super::error::{ApiError, ErrorDetail};
+use super::{
+    error::{ApiError, ConflictObject, ErrorDetail},
+    gate::account_admin_required,
+};
 use crate::{
     domain::{
         json::JsonError,
         report::{ProblemCode, Report},
     },
-    service::referrals::{CreateError, ReadError},
+    service::{
+        administration::{AdministrationError, Obstacle, Thing},
+        clock::AdvanceError,
+        referrals::{ChangesError, CreateError, ReadError, RetryError, ReviseError},
+    },
     storage::StoreError,
 };
 
@@ -24,19 +31,74 @@ impl From<CreateError> for ApiError {
             CreateError::AlreadyParty(_) => {
                 Self::new(StatusCode::CONFLICT, message).inner("alreadyParty").target("/engagementId")
             }
-            CreateError::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
-                .inner("idempotencyKeyReused")
-                .target("Idempotency-Key"),
-            CreateError::TwinInFlight => Self::new(StatusCode::CONFLICT, message)
-                .inner("idempotencyTwinInFlight")
-                .target("Idempotency-Key")
-                .retry_after_secs(1),
-            CreateError::NotVisible => not_found(),
+            CreateError::Retry(error) => error.into(),
             CreateError::Busy => {
                 Self::new(StatusCode::CONFLICT, message).inner("resourceModified").retry_after_secs(1)
             }
             CreateError::Store(error) => error.into(),
             CreateError::Corrupt(error) => corrupt(&error),
+        }
+    }
+}
+
+impl From<RetryError> for ApiError {
+    fn from(error: RetryError) -> Self {
+        let message = error.to_string();
+        match error {
+            RetryError::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+                .inner("idempotencyKeyReused")
+                .target("Idempotency-Key"),
+            RetryError::TwinInFlight => Self::new(StatusCode::CONFLICT, message)
+                .inner("idempotencyTwinInFlight")
+                .target("Idempotency-Key")
+                .retry_after_secs(1),
+            RetryError::NotVisible => not_found(),
+            RetryError::Store(error) => error.into(),
+            RetryError::Corrupt(error) => corrupt(&error),
+        }
+    }
+}
+
+impl From<ReviseError> for ApiError {
+    fn from(error: ReviseError) -> Self {
+        let message = error.to_string();
+        match error {
+            ReviseError::NotFound => not_found(),
+            ReviseError::Malformed(error) => malformed(&error),
+            ReviseError::Invalid(report) => invalid(report),
+            ReviseError::OtherSide(refusal) => {
+                let detail = ErrorDetail {
+                    code: "otherSide",
+                    target: "referral".to_owned(),
+                    message: message.clone(),
+                    rule: refusal.rule(),
+                    allowed: None,
+                };
+                Self::new(StatusCode::FORBIDDEN, message)
+                    .target("referral")
+                    .details(vec![detail])
+                    .inner("otherSide")
+            }
+            ReviseError::IfMatchRequired => {
+                Self::new(StatusCode::BAD_REQUEST, message).inner("ifMatchRequired").target("If-Match")
+            }
+            ReviseError::Stale(current, conflict) => {
+                let is_base_known = conflict.is_some();
+                let (is_mergeable, members) =
+                    conflict.map_or((false, Vec::new()), |it| (it.is_mergeable, it.members));
+                let e_tag = current.to_string();
+                Self::new(StatusCode::PRECONDITION_FAILED, message)
+                    .inner("resourceModified")
+                    .target("If-Match")
+                    .conflict(ConflictObject { e_tag, is_base_known, is_mergeable, members })
+            }
+            ReviseError::Retry(error) => error.into(),
+            ReviseError::Busy => {
+                Self::new(StatusCode::CONFLICT, message).inner("resourceModified").retry_after_secs(1)
+            }
+            ReviseError::Store(error) => error.into(),
+            ReviseError::Corrupt(error) => corrupt(&error),
+            ReviseError::Unreadable => unreadable(),
         }
     }
 }
@@ -48,6 +110,80 @@ impl From<ReadError> for ApiError {
             ReadError::Store(error) => error.into(),
             ReadError::Corrupt(error) => corrupt(&error),
         }
+    }
+}
+
+impl From<JsonError> for ApiError {
+    fn from(error: JsonError) -> Self {
+        malformed(&error)
+    }
+}
+
+impl From<AdministrationError> for ApiError {
+    fn from(error: AdministrationError) -> Self {
+        let message = error.to_string();
+        match error {
+            AdministrationError::Invalid(report) => invalid(report),
+            AdministrationError::Conflict(obstacle, message) => obstructed(obstacle, message),
+            AdministrationError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, message),
+            AdministrationError::Unknown(thing) => unknown(thing),
+            AdministrationError::NoAccountAdmin => account_admin_required(message),
+            AdministrationError::Hash(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, message),
+            AdministrationError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangesError> for ApiError {
+    fn from(error: ChangesError) -> Self {
+        match error {
+            ChangesError::NotFound => not_found(),
+            ChangesError::UnknownPlace => {
+                let message =
+                    "the token is none of this list; follow @odata.nextLink as it stands, or start again";
+                invalid_query_option("$skiptoken", message)
+            }
+            ChangesError::Store(error) => error.into(),
+            ChangesError::Corrupt(error) => corrupt(&error),
+            ChangesError::History(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the log cannot be told");
+                unreadable()
+            }
+        }
+    }
+}
+
+impl From<AdvanceError> for ApiError {
+    fn from(error: AdvanceError) -> Self {
+        match error {
+            AdvanceError::Malformed(error) => malformed(&error),
+            AdvanceError::Invalid(report) => invalid(report),
+            AdvanceError::Store(error) => error.into(),
+        }
+    }
+}
+
+fn obstructed(obstacle: Obstacle, message: String) -> ApiError {
+    let conflict = ApiError::new(StatusCode::CONFLICT, message);
+    match obstacle {
+        Obstacle::Taken => conflict.inner("alreadyExists"),
+        Obstacle::LastAccountAdmin => conflict.inner("lastAccountAdmin"),
+        Obstacle::OwnAccountAdmin => conflict.inner("ownAccountAdmin"),
+        Obstacle::DefaultLocation => conflict.inner("defaultLocation"),
+        Obstacle::LocationInUse => conflict.inner("locationInUse"),
+        Obstacle::Busy => conflict.inner("resourceModified").retry_after_secs(1),
+    }
+}
+
+/// Returns the one 404 of each kind of thing: unknown and foreign ids read the same, byte for byte.
+pub(super) fn unknown(thing: Thing) -> ApiError {
+    let unknown = ApiError::new(StatusCode::NOT_FOUND, format!("the {thing} was not found"));
+    match thing {
+        Thing::Organization => unknown.inner("organizationNotFound"),
+        Thing::BusinessProfile => unknown.inner("businessProfileNotFound"),
+        Thing::Location => unknown.inner("locationNotFound"),
+        Thing::Solution => unknown.inner("solutionNotFound"),
+        Thing::User => unknown.inner("userNotFound"),
     }
 }
 
@@ -80,11 +216,21 @@ impl From<StoreError> for ApiError {
     }
 }
 
+/// Returns the 404 of a path that leads nowhere.
+pub(super) fn path_unknown() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "there is nothing at this path").inner("pathUnknown")
+}
+
 /// Returns the one 404 of referrals: unknown and foreign ids read the same, byte for byte.
 pub(super) fn not_found() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "the referral was not found")
         .target("referral")
         .inner("referralNotFound")
+}
+
+/// Returns the refusal of an OData option that is wrong, or is not served.
+pub(super) fn invalid_query_option(option: &str, message: impl Into<String>) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, message).inner("invalidQueryOption").target(option)
 }
 
 fn malformed(error: &JsonError) -> ApiError {
@@ -117,6 +263,7 @@ fn invalid(report: Report) -> ApiError {
         })
         .collect();
     let message = match details.as_slice() {
+        [only] if only.target.is_empty() => only.message.clone(),
         [only] => format!("{}: {}", only.target, only.message),
         [first, rest @ ..] => {
             let more = rest.len().saturating_add(problems_omitted);

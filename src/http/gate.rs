@@ -1,7 +1,7 @@
 //! What a caller reads who is not let in.
 //!
-//! Refusals carry the real gateway's flat members and the envelope in one body; only a person without a
-//! Referrals role, who did get in, reads the envelope alone.
+//! Refusals carry the real gateway's flat members and the envelope in one body; only a person without the
+//! role that a call needs, who did get in, reads the envelope alone.
 
 use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 
@@ -33,10 +33,17 @@ impl From<Refusal> for ApiError {
             Refusal::NoReferralsRole => {
                 Self::new(StatusCode::FORBIDDEN, message).inner("referralsRoleRequired")
             }
+            Refusal::NoRole => Self::new(StatusCode::FORBIDDEN, message).inner("roleRequired"),
+            Refusal::NoAccountAdmin => account_admin_required(message),
             Refusal::KeysUnavailable(_) => unavailable(message, "issuerKeysUnavailable"),
             Refusal::StoreUnavailable(_) => unavailable(message, "storeUnavailable"),
         }
     }
+}
+
+/// Returns the refusal of whoever is no account admin, or has just ceased to be one.
+pub(super) fn account_admin_required(message: String) -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, message).inner("accountAdminRequired")
 }
 
 /// A token came, and is not accepted (RFC 6750, section 3.1).

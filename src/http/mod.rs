@@ -10,6 +10,7 @@ pub mod limits;
 pub mod openapi;
 pub mod ops;
 pub mod paths;
+pub mod sandbox;
 pub mod server;
 pub mod token;
 pub mod v1;
@@ -20,7 +21,7 @@ use axum::Router;
 use http::{Method, StatusCode};
 use utoipa_axum::router::OpenApiRouter;
 
-use self::error::ApiError;
+use self::{error::ApiError, sandbox::clock::Sandbox};
 use crate::app::App;
 
 /// Returns everything that the public address serves.
@@ -28,10 +29,9 @@ pub fn router(app: &App) -> Router {
     let (token, _) = token::router().with_state(Arc::clone(&app.issuer)).split_for_parts();
     let (api, _) = v1_routes().with_state(app.clone()).split_for_parts();
     api.merge(token)
-        .merge(docs::router(&app.public_url))
-        .fallback(async || {
-            ApiError::new(StatusCode::NOT_FOUND, "there is nothing at this path").inner("pathUnknown")
-        })
+        .merge(sandbox_router(app))
+        .merge(docs::router(&app.public_url, app.sandbox_clock.is_some()))
+        .fallback(async || failure::path_unknown())
         .method_not_allowed_fallback(async |method: Method| {
             let message = format!(
                 "the method {method} is not served at this path; the header Allow lists those that are"
@@ -40,9 +40,25 @@ pub fn router(app: &App) -> Router {
         })
 }
 
+/// Returns what only a sandbox serves; nothing elsewhere.
+fn sandbox_router(app: &App) -> Router {
+    let Some(clock) = app.sandbox_clock.clone() else { return Router::new() };
+    let (router, _) =
+        sandbox::clock::router().with_state(Sandbox { app: app.clone(), clock }).split_for_parts();
+    router
+}
+
 /// Returns the routes that need an [`App`], with their descriptions.
 fn v1_routes() -> OpenApiRouter<App> {
     v1::referrals::router()
+        .merge(v1::changes::router())
+        .merge(v1::revise::router())
+        .merge(v1::lifecycle::router())
+        .merge(v1::related::router())
+        .merge(v1::organization::router())
+        .merge(v1::business_profiles::router())
+        .merge(v1::solutions::router())
+        .merge(v1::users::router())
 }
 
 #[cfg(test)]

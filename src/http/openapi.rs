@@ -9,7 +9,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{token, v1_routes};
+use super::{sandbox, token, v1_routes};
 use crate::domain::referral::READ_ONLY;
 
 /// What a create call must bring ("Create a referral", 2019 to 2024).
@@ -25,11 +25,14 @@ const CREATE_SUFFIX: &str = "Create";
 ))]
 struct Description;
 
-/// Returns the description as JSON text, for a server at `base_url`.
-pub fn text(base_url: &str) -> String {
+/// Returns the description as JSON text, for a server at `base_url`. A sandbox serves more than others.
+pub fn text(base_url: &str, is_sandbox: bool) -> String {
     let mut api = Description::openapi();
     api.merge(v1_routes().into_openapi());
     api.merge(token::router().into_openapi());
+    if is_sandbox {
+        api.merge(sandbox::clock::router().into_openapi());
+    }
     if let Some(components) = &mut api.components {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));

@@ -1,7 +1,7 @@
-//! What operators ask, on an address of its own: health, metrics, and the least of administration.
+//! What operators ask, on an address of its own: health, metrics, and administration by an operator.
 //!
 //! `/livez` says that the process answers; `/readyz` says whether it should get work, and why not.
-//! `POST /admin/…` is how the command line adds things while this process holds the SQLite file; it needs
+//! `POST /admin/…` is how the command line changes things while this process holds the SQLite file; it needs
 //! the key that lies in the data folder, so whoever can read the folder may administer.
 
 use std::{io, path::Path, sync::Arc, time::Duration};
@@ -21,7 +21,7 @@ use super::{error::ApiError, limits::read_body};
 use crate::{
     app::App,
     domain::sources::Random,
-    service::administration::{self, AdministrationError, Tools},
+    service::administration::{self, Tools},
     telemetry,
 };
 
@@ -46,6 +46,7 @@ pub fn router(app: App, admin_key: String) -> Router {
         .route("/metrics", get(metrics))
         .route("/admin/organizations", post(add_organization))
         .route("/admin/users", post(add_user))
+        .route("/admin/changes", post(change))
         .fallback(async || ApiError::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .with_state(Ops { app, admin_key: admin_key.into() })
 }
@@ -136,6 +137,18 @@ async fn add_user(
     Ok((StatusCode::CREATED, Json(added)).into_response())
 }
 
+/// Does what a command of the command line asks for.
+async fn change(
+    State(ops): State<Ops>,
+    headers: HeaderMap,
+    body: axum::body::Body,
+) -> Result<Response, ApiError> {
+    ops.check_key(&headers)?;
+    let command = read_json(body, &ops.app).await?;
+    let changed = administration::perform(ops.tools(), command).await?;
+    Ok(Json(changed).into_response())
+}
+
 impl Ops {
     fn tools(&self) -> Tools<'_> {
         Tools { store: &self.app.context.store, random: &self.app.context.random }
@@ -163,19 +176,6 @@ async fn read_json<T: DeserializeOwned>(body: axum::body::Body, app: &App) -> Re
     // The words of serde name a member and a position, never a value of ours.
     serde_json::from_slice(&bytes)
         .map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, format!("the body cannot be read: {error}")))
-}
-
-impl From<AdministrationError> for ApiError {
-    fn from(error: AdministrationError) -> Self {
-        let status = match &error {
-            AdministrationError::Invalid(_) => StatusCode::BAD_REQUEST,
-            AdministrationError::Conflict(_) => StatusCode::CONFLICT,
-            AdministrationError::NotFound(_) => StatusCode::NOT_FOUND,
-            AdministrationError::Hash(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            AdministrationError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        Self::new(status, error.to_string())
-    }
 }
 
 #[cfg(test)]

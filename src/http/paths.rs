@@ -16,7 +16,7 @@ use http::{Uri, request::Parts};
 const REFERRALS: &str = "/v1.0/engagements/referrals";
 
 /// Other beginnings of the same paths.
-const ALIASES: [(&str, Surface); 4] = [
+pub const ALIASES: [(&str, Surface); 4] = [
     ("/v1.0/engagments/referrals", Surface::Partner),
     ("/v1.0/referrals", Surface::Partner),
     ("/engagements/v1/referrals", Surface::Either),

@@ -55,6 +55,8 @@ pub struct Company {
     pub admin: (Uuid, &'static str, &'static str),
     /// The Referrals user: id, e-mail, name.
     pub user: (Uuid, &'static str, &'static str),
+    /// The account admin: id, e-mail, name.
+    pub account_admin: (Uuid, &'static str, &'static str),
 }
 
 /// The companies, in the order they are shown.
@@ -75,6 +77,11 @@ pub const COMPANIES: [Company; 3] = [
         client_secret: "contoso-sandbox-secret",
         admin: (uuid!("c0a70003-0000-4000-8000-000000000003"), "alex.admin@contoso.example", "Alex Admin"),
         user: (uuid!("c0a70004-0000-4000-8000-000000000004"), "uma.user@contoso.example", "Uma User"),
+        account_admin: (
+            uuid!("c0a70005-0000-4000-8000-000000000005"),
+            "ada.account@contoso.example",
+            "Ada Account",
+        ),
     },
     Company {
         name: "Fabrikam",
@@ -91,6 +98,11 @@ pub const COMPANIES: [Company; 3] = [
         client_secret: "fabrikam-sandbox-secret",
         admin: (uuid!("fab00003-0000-4000-8000-000000000003"), "fay.admin@fabrikam.example", "Fay Admin"),
         user: (uuid!("fab00004-0000-4000-8000-000000000004"), "ugo.user@fabrikam.example", "Ugo User"),
+        account_admin: (
+            uuid!("fab00005-0000-4000-8000-000000000005"),
+            "abe.account@fabrikam.example",
+            "Abe Account",
+        ),
     },
     Company {
         name: "Microsoft",
@@ -104,6 +116,11 @@ pub const COMPANIES: [Company; 3] = [
         client_secret: "microsoft-sandbox-secret",
         admin: (uuid!("6d730003-0000-4000-8000-000000000003"), "mia.admin@microsoft.example", "Mia Admin"),
         user: (uuid!("6d730004-0000-4000-8000-000000000004"), "max.user@microsoft.example", "Max User"),
+        account_admin: (
+            uuid!("6d730005-0000-4000-8000-000000000005"),
+            "amy.account@microsoft.example",
+            "Amy Account",
+        ),
     },
 ];
 
@@ -126,7 +143,8 @@ pub async fn is_sandbox(store: &Store) -> Result<bool, AdministrationError> {
     Ok(store.find_setting(MARK).await?.as_deref() == Some("true"))
 }
 
-/// Marks the database as a sandbox and adds the companies; what is there already stays as it is.
+/// Marks the database as a sandbox and adds the companies. A company that is there already stays as its people have
+/// made it; one without an account admin gets one.
 pub async fn plant(store: &Store, random: &Random) -> Result<(), SeedError> {
     if !is_sandbox(store).await? {
         let organizations = store.list_organizations().await.map_err(AdministrationError::from)?;
@@ -137,8 +155,8 @@ pub async fn plant(store: &Store, random: &Random) -> Result<(), SeedError> {
     }
     // One hash serves everyone: the password is known anyway, and hashing takes its time by design.
     let password_hash = hash_password(PASSWORD, random).map_err(AdministrationError::from)?;
-    for new in organizations(&password_hash) {
-        store.insert_organization(new).await.map_err(AdministrationError::from)?;
+    for company in COMPANIES {
+        company.plant(store, &password_hash).await?;
     }
     Ok(())
 }
@@ -149,6 +167,20 @@ pub fn organizations(password_hash: &str) -> Vec<NewOrganization> {
 }
 
 impl Company {
+    async fn plant(self, store: &Store, password_hash: &str) -> Result<(), AdministrationError> {
+        let Some(mut new) = self.to_new(password_hash) else { return Ok(()) };
+        let id = new.organization.id.clone();
+        if store.find_organization(&id).await?.is_some() {
+            let is_account_admin = |it: &User| it.roles.contains(&Role::AccountAdmin);
+            if store.list_users(&id).await?.iter().any(is_account_admin) {
+                return Ok(());
+            }
+            new.users.retain(is_account_admin);
+            (new.locations, new.solutions, new.applications) = (Vec::new(), Vec::new(), Vec::new());
+        }
+        Ok(store.insert_organization(new).await?)
+    }
+
     fn to_new(self, password_hash: &str) -> Option<NewOrganization> {
         let id = OrganizationId::parse(self.id)?;
         let user = |(user_id, email, name): (Uuid, &str, &str), role| User {
@@ -181,7 +213,11 @@ impl Company {
                 name: format!("{} sandbox application", self.name),
                 secret_hash: Some(hash_client_secret(self.client_secret)),
             }],
-            users: vec![user(self.admin, Role::ReferralsAdmin), user(self.user, Role::ReferralsUser)],
+            users: vec![
+                user(self.admin, Role::ReferralsAdmin),
+                user(self.user, Role::ReferralsUser),
+                user(self.account_admin, Role::AccountAdmin),
+            ],
             organization: Organization {
                 tenant_id: tenant_id(&id),
                 id,

@@ -1,6 +1,8 @@
 //! What can be done, named as users say it. Operations load, let the domain decide, and commit.
 
 pub mod administration;
+pub mod clock;
+pub mod expiry;
 pub mod referrals;
 pub mod verify;
 

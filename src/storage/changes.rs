@@ -4,10 +4,11 @@ use uuid::Uuid;
 
 use super::{
     Store, StoreError,
+    referrals::{OWN, scope_params, scope_predicate},
     value::{Row, Value},
 };
 use crate::domain::{
-    actor::SystemScope,
+    actor::{Scope, SystemScope},
     change::{Action, Change, Difference, Hash},
     time::Timestamp,
 };
@@ -56,6 +57,29 @@ const SELECT: &str = "SELECT position, id, referral_id, engagement_id, organizat
         actor_user_id, application_id, at, from_etag, to_etag, to_version, differences, salts, ignored, facts, hash
      FROM log ";
 
+/// Reads for one viewer.
+impl Store {
+    /// Returns every change of the records of an engagement that `scope` may see, in order.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_visible_changes(
+        &self,
+        scope: &Scope,
+        engagement_id: Uuid,
+    ) -> Result<Vec<LoggedChange>, StoreError> {
+        let sql = format!(
+            "{SELECT}
+             WHERE engagement_id = $2
+                AND referral_id IN (SELECT r.id FROM referrals r {OWN} WHERE r.engagement_id = $2 AND {})
+             ORDER BY position",
+            scope_predicate(self.dialect())
+        );
+        let rows = self.query(&sql, &scope_params(scope, engagement_id)).await?;
+        rows.iter().map(logged_change).collect()
+    }
+}
+
 /// Reads of the whole log, for no viewer.
 impl Store {
     /// Returns up to `count_max` changes after `position`, in order.
@@ -74,6 +98,25 @@ impl Store {
         rows.iter().map(logged_change).collect()
     }
 
+    /// Returns what every change of one record up to a version did, in order, whether it has its place in the log or
+    /// not: for a writer who came too late, and knows that version.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_versions(
+        &self,
+        _: SystemScope,
+        referral_id: Uuid,
+        version: u32,
+    ) -> Result<Vec<(String, Vec<Difference>)>, StoreError> {
+        let sql = "SELECT to_etag, differences
+             FROM changes
+             WHERE referral_id = $1 AND to_version <= $2
+             ORDER BY to_version";
+        let rows = self.query(sql, &[referral_id.into(), version.into()]).await?;
+        rows.iter().map(|row| Ok((row.text(0)?, differences(row, 1)?))).collect()
+    }
+
     /// Returns every change of one record, in order.
     ///
     /// # Errors
@@ -90,11 +133,14 @@ impl Store {
     }
 }
 
+fn differences(row: &Row, column: usize) -> Result<Vec<Difference>, StoreError> {
+    serde_json::from_str(&row.text(column)?)
+        .map_err(|_| StoreError::Corrupt { column, found: "no list of differences".to_owned() })
+}
+
 fn logged_change(row: &Row) -> Result<LoggedChange, StoreError> {
     let corrupt = |column: usize, found: &str| StoreError::Corrupt { column, found: found.to_owned() };
     let action = Action::parse(&row.text(5)?).ok_or_else(|| corrupt(5, "an unknown action"))?;
-    let differences: Vec<Difference> =
-        serde_json::from_str(&row.text(13)?).map_err(|_| corrupt(13, "no list of differences"))?;
     let change = Change {
         id: row.uuid(1)?,
         referral_id: row.uuid(2)?,
@@ -108,7 +154,7 @@ fn logged_change(row: &Row) -> Result<LoggedChange, StoreError> {
         from_etag: row.text_or_null(10)?,
         to_etag: row.text(11)?,
         to_version: row.count(12)?,
-        differences,
+        differences: differences(row, 13)?,
         salts: row.bytes(14)?,
         ignored: serde_json::from_str(&row.text(15)?).map_err(|_| corrupt(15, "no list"))?,
     };

@@ -16,15 +16,35 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "0001_foundation",
-    sqlite: include_str!("../../migrations/sqlite/0001_foundation.sql"),
-    postgres: include_str!("../../migrations/postgres/0001_foundation.sql"),
-}];
+const MIGRATIONS: [Migration; 4] = [
+    Migration {
+        version: 1,
+        name: "0001_foundation",
+        sqlite: include_str!("../../migrations/sqlite/0001_foundation.sql"),
+        postgres: include_str!("../../migrations/postgres/0001_foundation.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "0002_favorites",
+        sqlite: include_str!("../../migrations/sqlite/0002_favorites.sql"),
+        postgres: include_str!("../../migrations/postgres/0002_favorites.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "0003_administration",
+        sqlite: include_str!("../../migrations/sqlite/0003_administration.sql"),
+        postgres: include_str!("../../migrations/postgres/0003_administration.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "0004_expiry",
+        sqlite: include_str!("../../migrations/sqlite/0004_expiry.sql"),
+        postgres: include_str!("../../migrations/postgres/0004_expiry.sql"),
+    },
+];
 
 /// The schema version that this program needs.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 4;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied BIGINT NOT NULL)";

@@ -4,10 +4,12 @@
 //! idempotency record in one transaction. SQL is written once, with `$n` parameters and 64-bit integers;
 //! what the two databases do differently is in `dialect`, the migrations, and the two backend files.
 
+mod administration;
 mod changes;
 mod commit;
 mod dialect;
 mod directory;
+mod expiry;
 mod idempotency;
 mod migrations;
 mod numbering;
@@ -20,10 +22,13 @@ mod value;
 use std::{collections::HashSet, fmt, path::PathBuf, sync::Arc};
 
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 pub use self::{
+    administration::{PublishedLocation, WholeOrganization},
     changes::LoggedChange,
     commit::{Commit, Conflict},
+    expiry::{DueReferral, Lease},
     idempotency::{IdempotencyKey, IdempotencyRecord, InFlight},
     organizations::{NewOrganization, Principal, SigningKey},
     referrals::{IndexedReferral, Inserted, ReferralState},
@@ -40,10 +45,17 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     backend: Backend,
-    directory: Directory,
+    directory: Arc<Directory>,
     in_flight: Arc<Mutex<HashSet<Hash>>>,
+    /// Held by whoever expires referrals in this process.
+    expiry: Arc<tokio::sync::Mutex<()>>,
+    /// Where writers of one record queue up in this process; a place may serve several records.
+    turns: Vec<Arc<tokio::sync::Mutex<()>>>,
     clock: Clock,
 }
+
+/// Places where writers queue up.
+const TURNS: usize = 256;
 
 enum Backend {
     Sqlite(Sqlite),
@@ -171,8 +183,11 @@ impl Store {
             Target::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, options.mode)?),
             Target::Postgres(url) => Backend::Postgres(Box::new(Postgres::open(url, options.mode).await?)),
         };
-        let in_flight = Arc::default();
-        Ok(Self(Arc::new(Inner { backend, directory: Directory::default(), in_flight, clock })))
+        // One process writes an SQLite file; PostgreSQL has many, and `start_background` listens to them.
+        let directory = Arc::new(Directory::new(matches!(backend, Backend::Sqlite(_))));
+        let (in_flight, expiry) = (Arc::default(), Arc::default());
+        let turns = std::iter::repeat_with(Arc::default).take(TURNS).collect();
+        Ok(Self(Arc::new(Inner { backend, directory, in_flight, expiry, turns, clock })))
     }
 
     /// Brings the schema to this program's version and returns the names of what was applied.
@@ -262,10 +277,11 @@ impl Store {
     }
 
     /// Starts the background work of a server: on PostgreSQL, numbering committed changes while this process
-    /// holds the lease. SQLite's writer needs none.
+    /// holds the lease, and hearing of changed roles. SQLite's writer needs none.
     pub fn start_background(&self) {
         if let Backend::Postgres(postgres) = &self.0.backend {
             numbering::start(postgres);
+            directory::follow_writes(postgres.config(), Arc::clone(&self.0.directory));
         }
     }
 
@@ -318,6 +334,13 @@ impl Store {
             Backend::Sqlite(sqlite) => sqlite.commit(commit).await,
             Backend::Postgres(postgres) => postgres.commit(commit).await,
         }
+    }
+
+    /// Waits until no other writer of this process that asked for a turn on the record holds one.
+    pub async fn take_turn(&self, referral_id: Uuid) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+        // Ids are random, so that their last byte spreads them.
+        let place = self.0.turns.get(usize::from(*referral_id.as_bytes().last()?))?;
+        Some(Arc::clone(place).lock_owned().await)
     }
 
     fn dialect(&self) -> dialect::Dialect {

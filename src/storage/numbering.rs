@@ -33,7 +33,7 @@ const SETTLE_WAIT: Duration = Duration::from_secs(5);
 
 /// The lease ends with its session, so a session whose holder was cut off must not live on: the holder asks
 /// something every [`LOOK_EVERY`].
-const LEASE_SESSION: &str = "SET idle_session_timeout = '10s';
+pub(super) const LEASE_SESSION: &str = "SET idle_session_timeout = '10s';
     SET tcp_keepalives_idle = 5;
     SET tcp_keepalives_interval = 2;
     SET tcp_keepalives_count = 3;";
@@ -73,7 +73,7 @@ async fn announce(config: tokio_postgres::Config, committed: Arc<Notify>) {
 }
 
 /// Opens a connection of its own; the second value is woken by every notification.
-async fn connect(config: &tokio_postgres::Config) -> Result<(Client, Arc<Notify>), StoreError> {
+pub(super) async fn connect(config: &tokio_postgres::Config) -> Result<(Client, Arc<Notify>), StoreError> {
     let (client, mut connection) = config.connect(tls()).await?;
     let wake = Arc::new(Notify::new());
     let waker = Arc::clone(&wake);

@@ -6,6 +6,8 @@ use uuid::Uuid;
 
 use super::{
     Commit, Conflict, Store, StoreError,
+    dialect::Dialect,
+    directory,
     value::{Row, Value},
 };
 use crate::domain::{
@@ -52,6 +54,9 @@ pub struct SigningKey {
     pub created: Timestamp,
 }
 
+/// What a business profile says that nobody has written yet.
+const FIRST_BUSINESS_PROFILE: &str = r#"{"status":"Published"}"#;
+
 /// Columns of a user with its employer, for [`principal`].
 const PRINCIPAL: &str =
     "SELECT u.id, u.organization_id, u.email, u.name, u.password_hash, u.issuer, u.subject, u.roles,
@@ -70,7 +75,7 @@ impl Store {
             let sql = "SELECT id, organization_id, name, secret_hash FROM applications WHERE id = $1";
             self.query_one(sql, &[id.into()]).await?.map(application).transpose()
         };
-        self.0.directory.applications.get(&id, ask).await
+        self.0.directory.get(|it| &it.applications, &id, ask).await
     }
 
     /// Finds who signs in with `email` (lower case).
@@ -93,7 +98,7 @@ impl Store {
     ) -> Result<Option<Arc<Principal>>, StoreError> {
         let ask =
             self.find_one_principal("o.tenant_id = $1 AND u.id = $2", vec![tenant_id.into(), user_id.into()]);
-        self.0.directory.principals.get(&(tenant_id, user_id), ask).await
+        self.0.directory.get(|it| &it.principals, &(tenant_id, user_id), ask).await
     }
 
     /// Finds the user that an external issuer knows as `subject`. Remembered for a few seconds.
@@ -106,7 +111,7 @@ impl Store {
     ) -> Result<Option<Arc<Principal>>, StoreError> {
         let params = vec![subject.issuer.as_str().into(), subject.subject.as_str().into()];
         let ask = self.find_one_principal("u.issuer = $1 AND u.subject = $2", params);
-        self.0.directory.subjects.get(subject, ask).await
+        self.0.directory.get(|it| &it.subjects, subject, ask).await
     }
 
     /// Finds a user of whatever organisation by id.
@@ -148,7 +153,7 @@ impl Store {
             let sql = "SELECT id, tenant_id, name, domain FROM organizations WHERE id = $1";
             self.query_one(sql, &[id.into()]).await?.map(|row| organization(&row)).transpose()
         };
-        self.0.directory.organizations.get(id, ask).await
+        self.0.directory.get(|it| &it.organizations, id, ask).await
     }
 
     /// Finds an organisation by its domain (lower case). Remembered for a few seconds.
@@ -163,7 +168,7 @@ impl Store {
             let sql = "SELECT id, tenant_id, name, domain FROM organizations WHERE domain = $1";
             self.query_one(sql, &[domain.into()]).await?.map(|row| organization(&row)).transpose()
         };
-        self.0.directory.domains.get(&domain.to_owned(), ask).await
+        self.0.directory.get(|it| &it.domains, &domain.to_owned(), ask).await
     }
 
     /// Finds an organisation by its tenant id. Remembered for a few seconds.
@@ -178,7 +183,7 @@ impl Store {
             let sql = "SELECT id, tenant_id, name, domain FROM organizations WHERE tenant_id = $1";
             self.query_one(sql, &[tenant_id.into()]).await?.map(|row| organization(&row)).transpose()
         };
-        self.0.directory.tenants.get(&tenant_id, ask).await
+        self.0.directory.get(|it| &it.tenants, &tenant_id, ask).await
     }
 
     /// Finds whom a location id names. Remembered for a few seconds.
@@ -191,7 +196,7 @@ impl Store {
              JOIN organizations o ON o.id = l.organization_id
              WHERE l.id = $1";
         let ask = async { self.query_one(sql, &[id.into()]).await?.map(|row| destination(&row)).transpose() };
-        self.0.directory.location_targets.get(&id, ask).await
+        self.0.directory.get(|it| &it.location_targets, &id, ask).await
     }
 
     /// Finds whom a solution id names; the location is the owner's default. Remembered for a few seconds.
@@ -208,7 +213,7 @@ impl Store {
         let ask = async {
             self.query_one(sql, &[key.as_str().into()]).await?.map(|row| destination(&row)).transpose()
         };
-        self.0.directory.solution_targets.get(&key, ask).await
+        self.0.directory.get(|it| &it.solution_targets, &key, ask).await
     }
 
     /// Finds an organisation as the addressee of a referral; the location is its default.
@@ -277,7 +282,7 @@ impl Store {
             let rows = self.query(sql, &[organization_id.into()]).await?;
             rows.iter().map(location).collect::<Result<Vec<_>, _>>().map(Some)
         };
-        let found = self.0.directory.locations.get(organization_id, ask).await?;
+        let found = self.0.directory.get(|it| &it.locations, organization_id, ask).await?;
         Ok(found.unwrap_or_default())
     }
 
@@ -299,10 +304,20 @@ impl Store {
                 organization.domain.clone().into(),
             ],
         );
+        // The first business profile has the id of the default location, so that it too can be known beforehand.
+        let business_profile_id = new.locations.iter().find(|it| it.is_default).map(|it| it.id);
+        if let Some(id) = business_profile_id {
+            commit.step_any_rows(
+                "INSERT INTO business_profiles (id, organization_id, number, profile)
+                 VALUES ($1, $2, 1, $3)
+                 ON CONFLICT DO NOTHING",
+                vec![id.into(), (&organization.id).into(), FIRST_BUSINESS_PROFILE.into()],
+            );
+        }
         for location in &new.locations {
             commit.step_any_rows(
-                "INSERT INTO locations (id, organization_id, mpn_id, name, is_default)
-                 VALUES ($1, $2, $3, $4, $5)
+                "INSERT INTO locations (id, organization_id, mpn_id, name, is_default, business_profile_id)
+                 VALUES ($1, $2, $3, $4, $5, $6)
                  ON CONFLICT DO NOTHING",
                 vec![
                     location.id.into(),
@@ -310,6 +325,7 @@ impl Store {
                     location.mpn_id.as_str().into(),
                     location.name.as_str().into(),
                     location.is_default.into(),
+                    business_profile_id.into(),
                 ],
             );
         }
@@ -355,10 +371,23 @@ impl Store {
         self.commit_to_directory(commit).await
     }
 
-    async fn commit_to_directory(&self, commit: Commit) -> Result<(), StoreError> {
-        let done = self.commit(commit).await;
-        self.0.directory.clear();
-        done
+    /// Writes a commit that changes who is who, and makes every server forget what it remembers of that: this one
+    /// before the answer, the others on PostgreSQL's notice, which comes with the commit.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn commit_to_directory(&self, mut commit: Commit) -> Result<(), StoreError> {
+        if self.dialect() == Dialect::Postgres {
+            commit.step_any_rows(directory::ANNOUNCE, Vec::new());
+        }
+        // A task of its own: a caller who goes away in the middle leaves nothing remembered that is no longer so.
+        let store = self.clone();
+        let writing = tokio::spawn(async move {
+            let done = store.commit(commit).await;
+            store.0.directory.forget();
+            done
+        });
+        writing.await.unwrap_or(Err(StoreError::ReadOnly))
     }
 
     /// Lists the issuer's keys, newest first.
@@ -424,7 +453,7 @@ const INSERT_USER_OR_LEAVE: &str =
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      ON CONFLICT DO NOTHING";
 
-fn user_values(user: &User) -> Vec<Value> {
+pub(super) fn user_values(user: &User) -> Vec<Value> {
     let roles: Vec<&str> = user.roles.iter().map(|it| it.as_str()).collect();
     let locations = match &user.locations {
         LocationScope::EntireCompany => Value::Null,
@@ -443,7 +472,7 @@ fn user_values(user: &User) -> Vec<Value> {
     ]
 }
 
-fn user(row: &Row) -> Result<User, StoreError> {
+pub(super) fn user(row: &Row) -> Result<User, StoreError> {
     let texts = |column: usize, text: &str| {
         serde_json::from_str::<Vec<String>>(text)
             .map_err(|_| StoreError::Corrupt { column, found: "no list of texts".to_owned() })
@@ -468,7 +497,7 @@ fn user(row: &Row) -> Result<User, StoreError> {
     })
 }
 
-fn organization(row: &Row) -> Result<Organization, StoreError> {
+pub(super) fn organization(row: &Row) -> Result<Organization, StoreError> {
     Ok(Organization {
         id: row.organization_id(0)?,
         tenant_id: row.uuid(1)?,
@@ -481,7 +510,7 @@ fn destination(row: &Row) -> Result<Destination, StoreError> {
     Ok(Destination { organization: Arc::new(organization(row)?), mpn_id: row.text_or_null(4)? })
 }
 
-fn location(row: &Row) -> Result<Location, StoreError> {
+pub(super) fn location(row: &Row) -> Result<Location, StoreError> {
     Ok(Location {
         id: row.uuid(0)?,
         organization_id: row.organization_id(1)?,

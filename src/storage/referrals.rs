@@ -69,8 +69,8 @@ impl Commit {
         self.insert_team(referral);
     }
 
-    /// Replaces a record that must still be of version `from_version`.
-    pub fn update_referral(&mut self, state: ReferralState<'_>, from_version: u32) {
+    /// Replaces a record that must still be `from_version`, which held `before`.
+    pub fn update_referral(&mut self, state: ReferralState<'_>, before: &Referral, from_version: u32) {
         self.step(
             "UPDATE referrals
              SET mpn_id = $1, status = $2, substatus = $3, type = $4, qualification = $5, country = $6,
@@ -80,18 +80,28 @@ impl Commit {
             1,
             Conflict::Version,
         );
+        if team_emails(before) != team_emails(state.referral) {
+            self.step_any_rows(
+                "DELETE FROM referral_team
+                 WHERE referral_id = $1",
+                vec![state.referral.id.into()],
+            );
+            self.insert_team(state.referral);
+        }
+    }
+
+    /// Notes that a person marked a referral, or took the mark back. It is no change of the referral.
+    pub fn mark_favorite(&mut self, user_id: Uuid, referral_id: Uuid, is_favorite: bool) {
+        let sql = match is_favorite {
+            true => "INSERT INTO favorites (user_id, referral_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            false => "DELETE FROM favorites WHERE user_id = $1 AND referral_id = $2",
+        };
+        self.step_any_rows(sql, vec![user_id.into(), referral_id.into()]);
     }
 
     /// Team membership opens a record to a Referrals user, so the addresses have a table of their own.
     fn insert_team(&mut self, referral: &Referral) {
-        let emails: BTreeSet<String> = referral
-            .team
-            .iter()
-            .filter_map(|member| member.email.as_deref())
-            .filter(|email| !email.is_empty())
-            .map(str::to_lowercase)
-            .collect();
-        for email in emails {
+        for email in team_emails(referral) {
             self.step(
                 "INSERT INTO referral_team (referral_id, email) VALUES ($1, $2)",
                 vec![referral.id.into(), email.into()],
@@ -100,6 +110,11 @@ impl Commit {
             );
         }
     }
+}
+
+fn team_emails(referral: &Referral) -> BTreeSet<String> {
+    let emails = referral.team.iter().filter_map(|member| member.email.as_deref());
+    emails.filter(|email| !email.is_empty()).map(str::to_lowercase).collect()
 }
 
 fn index_columns(state: ReferralState<'_>) -> Vec<Value> {
@@ -120,13 +135,13 @@ fn index_columns(state: ReferralState<'_>) -> Vec<Value> {
 }
 
 /// The viewer's own record in the engagement of the row `r`; there is one at most.
-const OWN: &str =
+pub(super) const OWN: &str =
     "LEFT JOIN referrals own ON own.engagement_id = r.engagement_id AND own.organization_id = $1";
 
-/// The predicate of a [`Scope`] on the rows `r` and `own`: what the organization may see, then what the person
-/// may see. Parameters: $1 organization, $3 person's id, $4 person's e-mail, $5 locations as a JSON array, $6
+/// The predicate of a [`Scope`] on the rows `r` and `own`: what the organization may see, what the person may see,
+/// and that leads, which Microsoft passes on, are for admins of the entire company ("Permissions overview", 2023). Parameters: $1 organization, $3 person's id, $4 person's e-mail, $5 locations as a JSON array, $6
 /// whether the whole organization is seen, $7 whether every location is.
-fn scope_predicate(dialect: Dialect) -> String {
+pub(super) fn scope_predicate(dialect: Dialect) -> String {
     let locations = dialect.texts_of("$5");
     format!(
         "(own.id IS NOT NULL
@@ -137,11 +152,16 @@ fn scope_predicate(dialect: Dialect) -> String {
             OR EXISTS (SELECT 1 FROM referral_team t WHERE t.referral_id = r.id AND t.email = $4))
          AND (CAST($7 AS bigint) = 1
             OR own.mpn_id IN {locations}
-            OR (r.inviter = $1 AND r.inviter_mpn_id IN {locations}))"
+            OR (r.inviter = $1 AND r.inviter_mpn_id IN {locations}))
+         AND (r.organization_id <> $1
+            OR r.inviter = $1
+            OR r.inviter <> 'msft'
+            OR r.type <> 'Independent'
+            OR (CAST($6 AS bigint) = 1 AND CAST($7 AS bigint) = 1))"
     )
 }
 
-fn scope_params(scope: &Scope, subject: Uuid) -> Vec<Value> {
+pub(super) fn scope_params(scope: &Scope, subject: Uuid) -> Vec<Value> {
     let (user_id, email) = match scope.person() {
         Some(person) => (person.user_id, person.email.clone()),
         None => (Uuid::nil(), String::new()),
@@ -162,20 +182,26 @@ fn scope_params(scope: &Scope, subject: Uuid) -> Vec<Value> {
 }
 
 const FIND_OWN: &str =
-    "SELECT r.id, r.engagement_id, r.organization_id, r.inviter, r.version, r.updated, r.document, r.inviter, r.substatus
+    "SELECT r.id, r.engagement_id, r.organization_id, r.inviter, r.version, r.updated, r.document, r.inviter, r.substatus,
+        CASE WHEN EXISTS (SELECT 1 FROM favorites f WHERE f.user_id = $3 AND f.referral_id = r.id) THEN 1 ELSE 0 END
      FROM referrals r
      WHERE r.organization_id = $1 AND r.id = $2";
 
-fn find_sql(dialect: Dialect) -> String {
+fn find_sql(dialect: Dialect, condition: &str) -> String {
     format!(
         "SELECT r.id, r.engagement_id, r.organization_id, r.inviter, r.version, r.updated, r.document,
-            own.inviter, own.substatus
+            own.inviter, own.substatus,
+            CASE WHEN EXISTS (SELECT 1 FROM favorites f WHERE f.user_id = $8 AND f.referral_id = r.id) THEN 1 ELSE 0 END
          FROM referrals r
          {OWN}
-         WHERE r.id = $2 AND {}",
+         WHERE {condition} AND {}
+         ORDER BY r.created DESC, r.id",
         scope_predicate(dialect)
     )
 }
+
+const BY_ID: &str = "r.id = $2";
+const BY_ENGAGEMENT: &str = "r.engagement_id = $2";
 
 fn engagement_sql(dialect: Dialect) -> String {
     format!(
@@ -188,8 +214,14 @@ fn engagement_sql(dialect: Dialect) -> String {
     )
 }
 
-static FIND: [LazyLock<String>; 2] =
-    [LazyLock::new(|| find_sql(Dialect::Sqlite)), LazyLock::new(|| find_sql(Dialect::Postgres))];
+static FIND: [LazyLock<String>; 2] = [
+    LazyLock::new(|| find_sql(Dialect::Sqlite, BY_ID)),
+    LazyLock::new(|| find_sql(Dialect::Postgres, BY_ID)),
+];
+static RELATED: [LazyLock<String>; 2] = [
+    LazyLock::new(|| find_sql(Dialect::Sqlite, BY_ENGAGEMENT)),
+    LazyLock::new(|| find_sql(Dialect::Postgres, BY_ENGAGEMENT)),
+];
 static ENGAGEMENT: [LazyLock<String>; 2] =
     [LazyLock::new(|| engagement_sql(Dialect::Sqlite)), LazyLock::new(|| engagement_sql(Dialect::Postgres))];
 
@@ -213,12 +245,29 @@ impl Store {
     ) -> Result<Option<VisibleReferral>, StoreError> {
         // The usual call needs no predicate: whoever sees the whole organization sees what it owns.
         if scope.is_whole_organization()
-            && let Some(row) = self.query_one(FIND_OWN, &[scope.organization_id().into(), id.into()]).await?
+            && let Some(row) = self
+                .query_one(FIND_OWN, &[scope.organization_id().into(), id.into(), scope.user_id().into()])
+                .await?
         {
             return visible_referral(scope, row).map(Some);
         }
-        let row = self.query_one(self.spoken(&FIND), &scope_params(scope, id)).await?;
+        let params = [scope_params(scope, id), vec![scope.user_id().into()]].concat();
+        let row = self.query_one(self.spoken(&FIND), &params).await?;
         row.map(|row| visible_referral(scope, row)).transpose()
+    }
+
+    /// Lists the records of an engagement that `scope` may see, newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_related(
+        &self,
+        scope: &Scope,
+        engagement_id: Uuid,
+    ) -> Result<Vec<VisibleReferral>, StoreError> {
+        let params = [scope_params(scope, engagement_id), vec![scope.user_id().into()]].concat();
+        let rows = self.query(self.spoken(&RELATED), &params).await?;
+        rows.into_iter().map(|row| visible_referral(scope, row)).collect()
     }
 
     /// Lists the records of an engagement that the scope's organisation takes part in, as owner or as inviter,
@@ -293,7 +342,7 @@ pub struct IndexedReferral {
     pub is_shared_with_microsoft: bool,
 }
 
-fn stored_referral(row: &mut Row) -> Result<StoredReferral, StoreError> {
+pub(super) fn stored_referral(row: &mut Row) -> Result<StoredReferral, StoreError> {
     Ok(StoredReferral {
         id: row.uuid(0)?,
         engagement_id: row.uuid(1)?,
@@ -323,7 +372,7 @@ fn visible_referral(scope: &Scope, mut row: Row) -> Result<VisibleReferral, Stor
         Relation::Microsoft
     };
     let has_accepted = own_substatus.is_some_and(visibility::has_accepted);
-    Ok(VisibleReferral { stored, relation, has_accepted })
+    Ok(VisibleReferral { stored, relation, has_accepted, is_favorite: row.bool(9)? })
 }
 
 fn word<T: Vocabulary>(row: &Row, column: usize) -> Result<T, StoreError> {

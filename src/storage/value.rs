@@ -240,6 +240,13 @@ impl Row {
         }
     }
 
+    pub(super) fn uuid_or_null(&self, column: usize) -> Result<Option<Uuid>, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.uuid(column).map(Some),
+        }
+    }
+
     pub(super) fn organization_id(&self, column: usize) -> Result<OrganizationId, StoreError> {
         let text = self.text(column)?;
         OrganizationId::parse(&text).map_or_else(|| Self::corrupt(column, &Value::Null), Ok)

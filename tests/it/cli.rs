@@ -24,13 +24,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 const LOOKS_MAX: usize = 1200;
 
 /// A data folder and a database for the program.
-struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
     database: Database,
 }
 
 /// A running `liaison serve`, killed when dropped.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     printed: Arc<Mutex<String>>,
     base_url: String,
@@ -38,7 +38,7 @@ struct Running {
 }
 
 impl Place {
-    async fn new(backend: Backend) -> Self {
+    pub(crate) async fn new(backend: Backend) -> Self {
         Self { folder: tempfile::tempdir().unwrap(), database: Database::create(backend).await }
     }
 
@@ -69,20 +69,20 @@ impl Place {
     }
 
     /// Runs a command to its end.
-    fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
 
     /// Runs a command that must succeed, and returns what it printed.
     #[track_caller]
-    fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// Starts a server and waits until it is ready.
-    fn serve(&self, args: &[&str]) -> Running {
+    pub(crate) fn serve(&self, args: &[&str]) -> Running {
         let mut command = self.command(&["serve"]);
         command.args(args).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
@@ -134,13 +134,13 @@ impl Running {
         status.unwrap()
     }
 
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.terminate();
         assert!(self.wait().success());
     }
 
     /// Sends the documented create call with a token.
-    fn create(&self, token: &str) -> (u16, Value) {
+    pub(crate) fn create(&self, token: &str) -> (u16, Value) {
         let url = format!("{}{REFERRALS}", self.base_url);
         let authorization = format!("Authorization: Bearer {}", token.trim());
         let json = "Content-Type: application/json";
@@ -220,7 +220,7 @@ async fn starting_the_sandbox_twice_changes_nothing(#[case] backend: Backend) {
 
     assert_eq!(contents(&place).await, first);
     assert_eq!(std::fs::read_to_string(place.data_dir().join("admin-key")).unwrap(), key);
-    assert_eq!(first.matches("@contoso.example").count(), 2);
+    assert_eq!(first.matches("@contoso.example").count(), 3);
     assert!(first.contains("SOL-34104-EBB") && first.contains("PRIVATE KEY"));
 }
 
@@ -297,6 +297,62 @@ async fn token_prints_whose_token_is_asked_for_beside_a_running_server(#[case] b
         let refused = place.run(args);
         assert!(!refused.status.success() && refused.stdout.is_empty(), "{args:?}");
     }
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn a_clock_that_was_put_forward_survives_a_restart(#[case] backend: Backend) {
+    let place = Place::new(backend).await;
+    let server = place.serve(&["--sandbox"]);
+    server.create(&place.ok(&["token", "--organization", "Fabrikam"]));
+    let old = place.ok(&["token"]);
+
+    let moved = curl(&[&format!("{}/sandbox/clock", server.base_url), "--json", "{\"advance\":\"15 days\"}"]);
+    let (status, body) = moved.unwrap();
+    server.stop();
+    let server = place.serve(&["--sandbox"]);
+
+    let moved: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &moved["offset"], &moved["expired"]), (200, &json!("P15D"), &json!(1)), "{body}");
+    let (_, clock) = curl(&[&format!("{}/sandbox/clock", server.base_url)]).unwrap();
+    let clock: Value = serde_json::from_str(&clock).unwrap();
+    assert_eq!(clock["offset"], "P15D");
+    assert!(text(&clock, "/now") >= text(&moved, "/now"), "{clock}");
+    assert_eq!(server.create(&old).0, 401);
+    assert_eq!(server.create(&place.ok(&["token"])).0, 200, "the command goes by the same clock");
+    // Data that have seen a later time keep it without --sandbox too, where nobody can move it.
+    server.stop();
+    let server = place.serve(&[]);
+    assert_eq!(server.create(&place.ok(&["token"])).0, 200);
+    assert_eq!(curl(&[&format!("{}/sandbox/clock", server.base_url)]).unwrap().0, 404);
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn a_running_server_closes_what_is_due_by_itself(#[case] backend: Backend) {
+    let place = Place::new(backend).await;
+    // The deadline is the midnight before.
+    std::fs::write(place.folder.path().join("liaison.toml"), "[rules]\nexpiration_days = 0\n").unwrap();
+    let server = place.serve(&["--sandbox"]);
+    let token = place.ok(&["token", "--organization", "Fabrikam"]);
+    let (_, created) = server.create(&token);
+    assert_eq!(text(&created, "/status"), "New");
+
+    let url = format!("{}{REFERRALS}/{}", server.base_url, text(&created, "/id"));
+    let authorization = format!("Authorization: Bearer {}", token.trim());
+    wait_for("the expiry", || {
+        let (_, body) = curl(&[&url, "-H", &authorization]).unwrap();
+        let seen: Value = serde_json::from_str(&body).unwrap();
+        (text(&seen, "/status"), text(&seen, "/substatus")) == ("Closed", "Expired")
+    });
+
+    server.stop();
+    let verified: Value = serde_json::from_str(&place.ok(&["verify", "--json"])).unwrap();
+    assert_eq!((&verified["problemCount"], &verified["changes"]), (&json!(0), &json!(2)), "{verified}");
 }
 
 /// Adds a company and one of its people, and returns what a sign-in needs.

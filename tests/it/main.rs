@@ -10,12 +10,18 @@
 )]
 
 mod access;
+mod administration;
+mod changes;
 mod cli;
 mod create;
+mod expiry;
 mod idempotency;
+mod isolation;
 mod lenient;
+mod lifecycle;
 mod log;
 mod openapi;
+mod races;
 mod read;
 mod refusals;
 mod sight;

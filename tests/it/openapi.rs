@@ -11,16 +11,56 @@ use liaison::{
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::world::*;
+use crate::{
+    administration::{ADA, CONTOSO_PLACE, ORGANIZATION, PARTNERS, PROFILES, SOLUTIONS, USERS, call},
+    world::*,
+};
 
 const ONE: &str = "/v1.0/engagements/referrals/{id}";
+const CHANGES: &str = "/v1.0/engagements/referrals/{id}/changes";
+const ACTIONS: &str = "/v1.0/engagements/referrals/{id}/actions";
+const ACTION: &str = "/v1.0/engagements/referrals/{id}/{action}";
+const SHARE: &str = "/v1.0/engagements/referrals/{id}/share";
+const PROFILE: &str = "/v1.0/engagements/businessprofiles/{id}";
+const LOCATIONS: &str = "/v1.0/engagements/businessprofiles/{id}/locations";
+const LOCATION: &str = "/v1.0/engagements/businessprofiles/{id}/locations/{location_id}";
+const SOLUTION: &str = "/v1.0/engagements/solutions/{id}";
+const USER: &str = "/v1.0/engagements/users/{id}";
 const TOKEN_V1: &str = "/{tenant}/oauth2/token";
 const TOKEN_V2: &str = "/{tenant}/oauth2/v2.0/token";
 
 /// Every operation that is served, but for the description and its page.
-const OPERATIONS: [(&str, &str); 8] = [
+const OPERATIONS: [(&str, &str); 36] = [
+    ("get", REFERRALS),
     ("post", REFERRALS),
     ("get", ONE),
+    ("put", ONE),
+    ("patch", ONE),
+    ("get", ACTIONS),
+    ("post", ACTION),
+    ("post", SHARE),
+    ("get", CHANGES),
+    ("get", ORGANIZATION),
+    ("put", ORGANIZATION),
+    ("get", PARTNERS),
+    ("get", PROFILES),
+    ("post", PROFILES),
+    ("get", PROFILE),
+    ("put", PROFILE),
+    ("post", LOCATIONS),
+    ("get", LOCATION),
+    ("put", LOCATION),
+    ("delete", LOCATION),
+    ("get", SOLUTIONS),
+    ("post", SOLUTIONS),
+    ("get", SOLUTION),
+    ("put", SOLUTION),
+    ("delete", SOLUTION),
+    ("get", USERS),
+    ("post", USERS),
+    ("get", USER),
+    ("put", USER),
+    ("delete", USER),
     ("post", TOKEN_V1),
     ("post", TOKEN_V2),
     ("get", "/{tenant}/.well-known/openid-configuration"),
@@ -70,7 +110,9 @@ async fn what_is_served_is_described_and_what_is_described_is_served(#[case] bac
 
     let token = world.token(ALEX).await;
     for (_, path) in OPERATIONS {
-        let real = path.replace("{tenant}", "common").replace("{id}", CONTOSO);
+        let real =
+            path.replace("{tenant}", "common").replace("{id}", CONTOSO).replace("{location_id}", CONTOSO);
+        let real = real.replace("{action}", "accept");
         for method in [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH] {
             let headers = [("authorization", &*format!("Bearer {token}"))];
             let request = with_headers(method.clone(), &real, &headers).body(Body::empty()).unwrap();
@@ -179,6 +221,93 @@ async fn every_answer_on_referrals_fits_its_schema(#[case] backend: Backend) {
     let known = world.get_path(FAY, &path, &[("if-none-match", "*")]).await;
     assert_described(&description, get, 304, &known);
     assert_described(&description, get, 401, &world.get_anonymously(&path).await);
+
+    world.store.settle().await.unwrap();
+    let (changes, path) = (("get", CHANGES), format!("{path}/changes"));
+    for (email, status) in [(FAY, 200), (ALEX, 200), (NORA, 200), (MIA, 404), ("acc@contoso.example", 403)] {
+        let answer = world.get_path(email, &path, &[]).await;
+        assert_described(&description, changes, status, &answer);
+        assert!(status != 200 || answer.json()["value"].as_array().is_some_and(|it| it.len() == 3));
+    }
+    let short = world.get_path(FAY, &format!("{path}?$top=1"), &[]).await;
+    assert_described(&description, changes, 200, &short);
+    assert_described(&description, changes, 400, &world.get_path(FAY, &format!("{path}?$top=x"), &[]).await);
+    assert_described(&description, changes, 401, &world.get_anonymously(&path).await);
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn every_answer_of_administration_fits_its_schema(#[case] backend: Backend) {
+    let world = World::open(backend).await;
+    let description = description(&world).await;
+    let real = |path: &str, id: &str| path.replace("{id}", id).replace("{location_id}", CONTOSO_PLACE);
+    let bodies = [
+        (("put", ORGANIZATION), "", json!({"email": "a@contoso.example"})),
+        (("post", PROFILES), "", json!({"country": "DE", "targetCustomerSizes": ["1to50employees"]})),
+        (("put", PROFILE), CONTOSO_PLACE, json!({"tags": {"products": ["Azure"]}})),
+        (
+            ("post", LOCATIONS),
+            CONTOSO_PLACE,
+            json!({"mpnId": "1", "name": "One", "geo": {"lat": 1, "lon": 2.5}}),
+        ),
+        (("put", LOCATION), CONTOSO_PLACE, json!({"contact": {"firstName": "Ann"}})),
+        (("post", SOLUTIONS), "", json!({"name": "One", "solutionType": "3P"})),
+        (("put", SOLUTION), "SOL-34104-EBB", json!({"offerIds": ["1"]})),
+        (
+            ("post", USERS),
+            "",
+            json!({"email": "b@contoso.example", "name": "B", "roles": ["referrals-user"]}),
+        ),
+        (("put", USER), "c0a70004-0000-4000-8000-000000000004", json!({"locations": []})),
+        (("delete", USER), "c0a70004-0000-4000-8000-000000000004", Value::Null),
+        (("delete", SOLUTION), "SOL-20881-KTP", Value::Null),
+        (("delete", LOCATION), CONTOSO_PLACE, Value::Null),
+    ];
+    for ((method, path), id, body) in bodies {
+        let real = real(path, id);
+        let verb: Method = method.to_uppercase().parse().unwrap();
+        let schema =
+            &description["paths"][path][method]["requestBody"]["content"]["application/json"]["schema"];
+        if method != "delete" {
+            assert_eq!(violations(&description, schema, &body), Vec::<String>::new(), "{method} {path}");
+        }
+        let status = match (method, path) {
+            ("post", _) => 201,
+            ("delete", LOCATION) => 409,
+            ("delete", _) => 204,
+            _ => 200,
+        };
+        let operation = (method, path);
+        for (email, status) in [(ALEX, 403), (ADA, status)] {
+            let answer = call(&world, email, verb.clone(), &real, &body).await;
+            assert_described(&description, operation, status, &answer);
+        }
+        if method != "delete" {
+            let wrong = call(&world, ADA, verb.clone(), &real, json!({"colour": 1})).await;
+            assert_described(&description, operation, 400, &wrong);
+        }
+        let anonymous = with_headers(verb, &real, &[]).body(Body::empty()).unwrap();
+        assert_described(&description, operation, 401, &world.send(anonymous).await);
+    }
+    for (path, id) in [
+        (ORGANIZATION, ""),
+        (PARTNERS, ""),
+        (PROFILES, ""),
+        (PROFILE, CONTOSO_PLACE),
+        (LOCATION, CONTOSO_PLACE),
+        (SOLUTIONS, ""),
+        (SOLUTION, "SOL-34104-EBB"),
+        (USERS, ""),
+        (USER, "c0a70003-0000-4000-8000-000000000003"),
+    ] {
+        let answer = call(&world, ALEX, Method::GET, &real(path, id), "").await;
+        assert_described(&description, ("get", path), 200, &answer);
+        let unknown = call(&world, ALEX, Method::GET, &real(path, CONTOSO), "").await;
+        let status = if path.contains("{id}") { 404 } else { 200 };
+        assert_described(&description, ("get", path), status, &unknown);
+    }
 }
 
 #[rstest]
@@ -225,7 +354,8 @@ async fn every_answer_of_the_issuer_fits_its_schema(#[case] backend: Backend) {
         let long = [("scope", &*"x".repeat(20_000))];
         assert_described(&description, ("post", path), 413, &world.post_form(&real, &long).await);
     }
-    for (method, path) in OPERATIONS.into_iter().filter(|(method, path)| *method == "get" && *path != ONE) {
+    let is_discovery = |it: &(&str, &str)| it.0 == "get" && it.1.starts_with("/{tenant}");
+    for (method, path) in OPERATIONS.into_iter().filter(is_discovery) {
         for (tenant, status) in [("common", 200), (CONTOSO, 200), ("nobody.example", 400)] {
             let answer = world.get_anonymously(&path.replace("{tenant}", tenant)).await;
             // The keys are the same for every tenant, known or not.
@@ -233,6 +363,34 @@ async fn every_answer_of_the_issuer_fits_its_schema(#[case] backend: Backend) {
             assert_described(&description, (method, path), status, &answer);
         }
     }
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn every_answer_of_the_sandbox_fits_its_schema(#[case] backend: Backend) {
+    let world = World::sandbox(backend).await;
+    let description = description(&world).await;
+    let (path, json_type) = ("/sandbox/clock", [("content-type", "application/json")]);
+    let body = "/paths/~1sandbox~1clock/post/requestBody/content/application~1json/schema";
+
+    assert_described(&description, ("get", path), 200, &world.get_anonymously(path).await);
+    for (sent, status) in [
+        (json!({"advance": "1 day"}), 200),
+        (json!({"advance": 90}), 200),
+        (json!({"advance": true}), 400),
+        (json!({"advance": null}), 400),
+        (json!({}), 400),
+        (json!({"advance": "1 day", "other": 1}), 400),
+    ] {
+        let request = with_headers(Method::POST, path, &json_type).body(sent.to_string().into()).unwrap();
+        assert_described(&description, ("post", path), status, &world.send(request).await);
+        let fits = violations(&description, description.pointer(body).unwrap(), &sent).is_empty();
+        assert_eq!(fits, status == 200, "{sent}");
+    }
+    let silent = with_headers(Method::POST, path, &[]).body("{}".into()).unwrap();
+    assert_described(&description, ("post", path), 415, &world.send(silent).await);
 }
 
 #[rstest]

@@ -172,9 +172,9 @@ async fn methods_and_paths_that_are_not_served_have_the_envelope(#[case] backend
     let id = text(&made, "/id");
     let one = format!("{REFERRALS}/{id}");
     for (method, path, status, allowed) in [
-        (Method::DELETE, one.as_str(), 405, "GET,HEAD"),
-        (Method::POST, one.as_str(), 405, "GET,HEAD"),
-        (Method::DELETE, REFERRALS, 405, "POST"),
+        (Method::DELETE, one.as_str(), 405, "GET,HEAD,PATCH,PUT"),
+        (Method::POST, one.as_str(), 405, "GET,HEAD,PATCH,PUT"),
+        (Method::DELETE, REFERRALS, 405, "GET,HEAD,POST"),
         (Method::GET, "/common/oauth2/token", 405, "POST"),
         (Method::GET, "/v1.0/engagements/nothing", 404, ""),
         (Method::POST, "/v2.0/engagements/referrals", 404, ""),
@@ -190,7 +190,9 @@ async fn methods_and_paths_that_are_not_served_have_the_envelope(#[case] backend
         let code = if status == 404 { "itemNotFound" } else { "invalidRequest" };
         assert_eq!(error["code"], code, "{method} {path}");
         assert!(error["message"].as_str().is_some_and(|it| !it.is_empty()));
-        assert_eq!(answer.header("allow"), allowed, "{method} {path}");
+        let mut allow: Vec<_> = answer.header("allow").split(',').collect();
+        allow.sort_unstable();
+        assert_eq!(allow.join(","), allowed, "{method} {path}");
         assert!(!answer.header("request-id").is_empty());
     }
     assert_eq!(world.get(ALEX, id).await.json()["status"], Value::from("Active"));
@@ -211,4 +213,51 @@ async fn a_host_that_is_not_served_is_not_answered(#[case] backend: Backend) {
     assert_eq!(rebound.status, StatusCode::MISDIRECTED_REQUEST);
     assert!(!rebound.text().contains("Contoso"));
     assert_eq!(served.status, StatusCode::OK);
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn the_link_to_related_referrals_lists_what_the_caller_sees(#[case] backend: Backend) {
+    let world = World::open(backend).await;
+    let own = world.post(ALEX, fixture()).await.created();
+    world.advance_secs(1);
+    let connect = edited(to_location("msft"), &[("/engagementId", own["engagementId"].clone())]);
+    let microsofts = world.post(ALEX, connect).await.created();
+    world.post(ALEX, fixture()).await.created();
+    let link =
+        text(&own, "/links/relatedReferrals/uri").strip_prefix(PUBLIC_URL).unwrap().replace(' ', "%20");
+
+    let seen = world.get_path(ALEX, &link, &[]).await.created();
+    let by_microsoft = world.get_path(MIA, &link, &[]).await.created();
+    let by_stranger = world.get_path(FAY, &link, &[]).await.created();
+
+    let ids = |list: &Value| -> Vec<String> {
+        list["value"].as_array().unwrap().iter().map(|it| text(it, "/id").to_owned()).collect()
+    };
+    let newest_first = [text(&microsofts, "/id"), text(&own, "/id")];
+    assert_eq!(ids(&seen), newest_first);
+    assert_eq!(seen["@odata.count"], 2);
+    assert_eq!(seen["@odata.context"], format!("{PUBLIC_URL}/v1.0/engagements/$metadata#referrals"));
+    for item in seen["value"].as_array().unwrap() {
+        let read = world.get(ALEX, text(item, "/id")).await.json();
+        assert_eq!(*item, without(read, "/@odata.context"));
+    }
+    assert_eq!(ids(&by_microsoft), newest_first);
+    assert_eq!((ids(&by_stranger).len(), &by_stranger["@odata.count"]), (0, &0.into()));
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn a_list_that_is_not_served_says_which_is(#[case] backend: Backend) {
+    let world = World::open(backend).await;
+
+    for query in ["", "?$filter=status%20eq%20'New'", "?$top=1"] {
+        let refused = world.get_path(ALEX, &format!("{REFERRALS}{query}"), &[]).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}");
+        assert_eq!(refused.json()["error"]["innerError"]["code"], "invalidQueryOption");
+    }
 }

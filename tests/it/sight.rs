@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use http::{Method, StatusCode};
 use liaison::domain::{
-    organization::{LocationScope, Role},
+    organization::{LocationScope, OrganizationId, Role},
     visibility::{Facet, Relation, Sight, TABLE, sight},
 };
 use rstest::rstest;
@@ -64,6 +64,11 @@ fn deal() -> Value {
 
 fn addressed(location: &str) -> Value {
     edited(deal(), &[("/target", json!([{"type": "BusinessProfileLocation", "id": location}]))])
+}
+
+/// What Microsoft passes on to a partner.
+fn lead() -> Value {
+    edited(addressed(CONTOSOS), &[("/type", "Independent".into()), ("/qualification", "Direct".into())])
 }
 
 fn own() -> Value {
@@ -271,6 +276,56 @@ async fn contacts_wait_where_consent_to_share_is_explicitly_refused(#[case] back
 #[case::sqlite(Backend::Sqlite)]
 #[case::postgres(Backend::Postgres)]
 #[tokio::test]
+async fn an_invitation_brings_no_contacts_to_who_does_not_see_them(#[case] backend: Backend) {
+    let world = World::open(backend).await;
+    world.add_northwind().await;
+    let sent = edited(addressed(CONTOSOS), &[("/consent/consentToContact", json!(false))]);
+    let made = world.post(FAY, sent).await.created();
+    let path = format!("{REFERRALS}/{}/share", text(&made, "/id"));
+    let target = json!([{"type": "BusinessProfileLocation", "id": NORTHWINDS}]);
+
+    let shared = json!({"invitations": [{"target": target}]});
+    let answer = world.send_json(Method::POST, ALEX, &path, &[], shared).await;
+
+    let invited = &answer.json()["value"][0]["referral"];
+    assert_eq!(invited["details"], made["details"], "what the caller sees goes along: {}", answer.text());
+    assert_eq!(invited["customerProfile"]["team"], json!([]));
+    assert!(!answer.text().contains("sue.smith") && !answer.text().contains("81466849"));
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn the_deal_type_follows_from_what_the_caller_sees(#[case] backend: Backend) {
+    let world = World::open(backend).await;
+    world.add_northwind().await;
+    let with_role = edited(
+        addressed(NORTHWINDS),
+        &[
+            ("/partnerRole", "Deployment services".into()),
+            ("/solutionArea", "Security".into()),
+            ("/solutionPlay", "Defend".into()),
+        ],
+    );
+    let mut seen = BTreeSet::new();
+    for body in [with_role, addressed(NORTHWINDS)] {
+        let northwinds = world.post(ALEX, body).await.created();
+        let connect = edited(addressed("msft"), &[("/engagementId", northwinds["engagementId"].clone())]);
+        world.post(ALEX, connect).await.created();
+        let path = format!("{REFERRALS}/{}/actions", text(&northwinds, "/id"));
+
+        let actions = world.get_path(MIA, &path, &[]).await.json();
+
+        seen.insert((text(&actions, "/dealType").to_owned(), text(&actions, "/category").to_owned()));
+    }
+    assert_eq!(seen.len(), 1, "Microsoft is another party, and does not see the role: {seen:?}");
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
 async fn the_token_of_a_redacted_view_is_another_one(#[case] backend: Backend) {
     let world = World::open(backend).await;
     let sent = edited(addressed(CONTOSOS), &[("/consent/consentToContact", json!(false))]);
@@ -381,4 +436,29 @@ async fn without_a_role_nothing_is_looked_up(#[case] backend: Backend) {
     }
     assert_eq!(bodies.len(), 1, "{bodies:?}");
     assert_eq!(world.stored().await.len(), 1);
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn a_lead_is_for_admins_of_the_entire_company(#[case] backend: Backend) {
+    let world = World::open(backend).await;
+    let contoso = OrganizationId::parse(CONTOSO).unwrap();
+    let locations = world.store.list_locations(&contoso).await.unwrap();
+    let here = LocationScope::Locations(locations.iter().map(|it| it.mpn_id.clone()).collect());
+    world.add_user(CONTOSO, "lou@contoso.example", &[Role::ReferralsAdmin], here).await;
+    let in_team = |deal: Value| edited(deal, &[("/team/0/email", UMA.into())]);
+    let lead = world.post(MIA, in_team(lead())).await.created();
+    let invitation = world.post(MIA, in_team(addressed(CONTOSOS))).await.created();
+
+    let status = async |email: &str, document: &Value| world.get(email, text(document, "/id")).await.status;
+
+    assert_eq!(status(ALEX, &lead).await, StatusCode::OK);
+    assert_eq!(status("lou@contoso.example", &lead).await, StatusCode::NOT_FOUND);
+    assert_eq!(status(UMA, &lead).await, StatusCode::NOT_FOUND);
+    for email in [ALEX, "lou@contoso.example", UMA] {
+        assert_eq!(status(email, &invitation).await, StatusCode::OK, "{email}");
+    }
+    assert_eq!(status(MIA, &lead).await, StatusCode::OK);
 }

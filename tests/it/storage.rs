@@ -178,7 +178,7 @@ async fn a_commit_from_an_old_version_conflicts_and_leaves_nothing_behind(#[case
         commit.insert_referral(state, &inserted());
         let state =
             ReferralState { referral: &referral, document: &stored.document, version: from_version + 1 };
-        commit.update_referral(state, from_version);
+        commit.update_referral(state, &referral, from_version);
         commit
     };
 

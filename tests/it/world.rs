@@ -15,7 +15,7 @@ use axum::body::{self, Body};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use liaison::{
-    app::{self, App},
+    app::{self, App, ServerClock},
     auth::{Version, issuer::signing},
     config::{Config, Sources},
     domain::{
@@ -32,7 +32,7 @@ use liaison::{
         server::{Face, Site},
     },
     sandbox::seed,
-    service::administration::hash_client_secret,
+    service::{administration::hash_client_secret, clock as sandbox_clock},
     storage::{LoggedChange, Mode, NewOrganization, SigningKey, Store, StoreOptions, Target},
 };
 use serde_json::Value;
@@ -207,6 +207,15 @@ impl World {
 
     /// Opens one whose settings `change` changes.
     pub(crate) async fn with(backend: Backend, change: impl FnOnce(&mut Config)) -> Self {
+        Self::build(backend, change, false).await
+    }
+
+    /// Opens a sandbox: its clock, which goes ahead of the one that the test moves, can be put forward.
+    pub(crate) async fn sandbox(backend: Backend) -> Self {
+        Self::build(backend, |_| (), true).await
+    }
+
+    async fn build(backend: Backend, change: impl FnOnce(&mut Config), is_sandbox: bool) -> Self {
         app::install_cryptography();
         let sources =
             Sources { is_sandbox: true, environment: Some(Default::default()), ..Sources::default() };
@@ -225,6 +234,7 @@ impl World {
             store.insert_organization(company).await.unwrap();
         }
 
+        let clock = server_clock(&store, clock, is_sandbox).await;
         let server = Server::open(config, store, clock, random(2026)).await;
         Self { server, now, database }
     }
@@ -233,12 +243,18 @@ impl World {
     pub(crate) async fn replica(&self) -> Server {
         let store = self.open_store(Mode::ReadWrite).await;
         store.start_background();
-        Server::open(self.app.config.clone(), store, clock(&self.now), random(4052)).await
+        let clock = server_clock(&store, clock(&self.now), self.app.sandbox_clock.is_some()).await;
+        Server::open(self.app.config.clone(), store, clock, random(4052)).await
     }
 
     /// Moves the clock.
     pub(crate) fn advance_secs(&self, secs: i64) {
         self.now.fetch_add(secs * 10_000_000, Ordering::SeqCst);
+    }
+
+    /// Sets the clock.
+    pub(crate) fn set_time(&self, at: Timestamp) {
+        self.now.store(at.ticks(), Ordering::SeqCst);
     }
 
     /// Opens another store on the same data.
@@ -257,7 +273,7 @@ impl Deref for World {
 }
 
 impl Server {
-    async fn open(config: Config, store: Store, clock: Clock, random: Random) -> Self {
+    async fn open(config: Config, store: Store, clock: ServerClock, random: Random) -> Self {
         let public_url = PUBLIC_URL.to_owned();
         let app = App::open(config, public_url, store.clone(), clock, random).await.unwrap();
         let listening: SocketAddr = "127.0.0.1:8080".parse().unwrap();
@@ -329,6 +345,51 @@ impl Server {
     pub(crate) async fn post_authorized(&self, authorization: &str) -> Answer {
         let headers = [("authorization", authorization), ("content-type", "application/json")];
         self.send(with_headers(Method::POST, REFERRALS, &headers).body(FIXTURE.into()).unwrap()).await
+    }
+
+    /// Sends JSON to any path.
+    pub(crate) async fn send_json(
+        &self,
+        method: Method,
+        email: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl ToString,
+    ) -> Answer {
+        let token = self.token(email).await;
+        let request = with_headers(method, path, headers).header("authorization", format!("Bearer {token}"));
+        let request = match headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            true => request,
+            false => request.header("content-type", "application/json"),
+        };
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// Replaces a referral.
+    pub(crate) async fn put(
+        &self,
+        email: &str,
+        id: &str,
+        headers: &[(&str, &str)],
+        body: impl ToString,
+    ) -> Answer {
+        self.send_json(Method::PUT, email, &format!("{REFERRALS}/{id}"), headers, body).await
+    }
+
+    /// Changes members of a referral.
+    pub(crate) async fn patch(
+        &self,
+        email: &str,
+        id: &str,
+        headers: &[(&str, &str)],
+        operations: impl ToString,
+    ) -> Answer {
+        self.send_json(Method::PATCH, email, &format!("{REFERRALS}/{id}"), headers, operations).await
+    }
+
+    /// Does an action.
+    pub(crate) async fn act(&self, email: &str, id: &str, action: &str, body: impl ToString) -> Answer {
+        self.send_json(Method::POST, email, &format!("{REFERRALS}/{id}/{action}"), &[], body).await
     }
 
     /// Reads any path.
@@ -498,6 +559,13 @@ pub(crate) fn text<'a>(document: &'a Value, pointer: &str) -> &'a str {
 pub(crate) fn with_headers(method: Method, path: &str, headers: &[(&str, &str)]) -> http::request::Builder {
     let request = Request::builder().method(method).uri(path);
     headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
+}
+
+async fn server_clock(store: &Store, clock: Clock, is_sandbox: bool) -> ServerClock {
+    match is_sandbox {
+        true => sandbox_clock::open(store, clock).await.unwrap().into(),
+        false => clock.into(),
+    }
 }
 
 fn clock(now: &Arc<AtomicI64>) -> Clock {

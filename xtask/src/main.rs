@@ -1,6 +1,6 @@
 //! `cargo xtask`: the project's own commands. They install what they need and say so.
 //!
-//! * `test` runs every test on both databases, then the contract and the crash checks on a real server.
+//! * `test` runs every test on both databases, then the contract, PATCH and crash checks on a real server.
 //! * `bench` measures the server beside the machine's own limits.
 //! * `crash` kills the server again and again and looks for what it had acknowledged.
 
@@ -32,7 +32,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Command {
-    /// Runs every test on both databases, then the contract and crash checks.
+    /// Runs every test on both databases, then the contract, PATCH and crash checks.
     Test(suite::Options),
     /// Measures the server beside a minimal server and one that only answers.
     Bench(bench::Options),

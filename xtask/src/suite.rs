@@ -1,6 +1,7 @@
-//! `cargo xtask test`: every test on both databases, then the contract and the crash checks on a real server.
+//! `cargo xtask test`: every test on both databases, then the contract, PATCH and crash checks on a real server.
 
 use std::{
+    fs,
     path::Path,
     process::Command,
     sync::{Arc, Mutex, PoisonError},
@@ -18,19 +19,19 @@ use crate::{
     process,
     server::{CREATE_REQUEST, Client, Kind, Server, Setup, find_id},
     tools,
-    workspace::{Profile, Workspace},
+    workspace::{Profile, Scratch, Workspace},
 };
 
 /// Where the tests learn of the throwaway PostgreSQL.
 const POSTGRES_URL_VARIABLE: &str = "LIAISON_TEST_POSTGRES_URL";
 
 /// How many requests the contract check makes of each kind for each operation.
-const CONTRACT_EXAMPLES_MAX: &str = "50";
+const CONTRACT_EXAMPLES_MAX: &str = "20";
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Runs only the tests whose names contain this, and neither the contract nor the crash checks.
+    /// Runs only the tests whose names contain this, and none of the checks of a real server.
     #[arg(long)]
     filter: Option<String>,
 }
@@ -44,15 +45,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     tests.args(["test", "--workspace", "--locked"]).env(POSTGRES_URL_VARIABLE, postgres.url());
     if let Some(filter) = &options.filter {
         process::run("running tests that match the filter", tests.arg("--").arg(filter))?;
-        println!("== filtered: the contract and crash checks were not run");
+        println!("== filtered: the contract, PATCH and crash checks were not run");
         return Ok(());
     }
     let schemathesis = tools::schemathesis(&workspace)?;
+    let python = tools::python_with_jsonpatch(&workspace)?;
     process::run("running the tests", &mut tests)?;
     // The tests have built both programs, with the same features.
     let liaison = workspace.binary("liaison", Profile::Debug)?;
     check_contract(&workspace, &schemathesis, &liaison, None)?;
     check_contract(&workspace, &schemathesis, &liaison, Some(postgres.create_database("contract")?))?;
+    check_patches(&workspace, &python, &liaison, None)?;
+    check_patches(&workspace, &python, &liaison, Some(postgres.create_database("patches")?))?;
     check_crashes(&workspace, &liaison)
 }
 
@@ -63,12 +67,27 @@ fn check_contract(
     liaison: &Path,
     database_url: Option<String>,
 ) -> Result<()> {
-    let database = if database_url.is_some() { "postgres" } else { "sqlite" };
+    let database = name_of(database_url.as_ref());
     let scratch = workspace.scratch("contract")?;
-    let data = scratch.path().join("data");
-    let setup = Setup { kind: Kind::Liaison, program: liaison.to_owned(), data, database_url };
-    let server = setup.start()?;
-    check_first_referral(&server)?;
+    let server = start(&scratch, liaison, database_url)?;
+    // One that is moved through its life, and one that can be changed all the time.
+    let (moved, changed) = (check_first_referral(&server)?, check_first_referral(&server)?);
+    let config = format!(
+        r#"
+# A version that has gone is refused before the body is looked at.
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 415, 422, 428, 429, "5xx"]
+
+[[operations]]
+include-path-regex = '/referrals/\{{id\}}/\{{action\}}'
+parameters = {{ "path.id" = "{moved}" }}
+
+[[operations]]
+include-path-regex = '/referrals/\{{id\}}(/[a-z]+)?$'
+parameters = {{ "path.id" = "{changed}" }}
+"#
+    );
+    fs::write(scratch.path().join("schemathesis.toml"), config)?;
     let mut command = Command::new(schemathesis);
     command
         // Whatever it leaves behind goes with the folder.
@@ -91,14 +110,47 @@ fn check_contract(
             "1",
         ])
         .arg("--generation-deterministic")
+        // Its token would not survive that.
+        .args(["--exclude-path", "/sandbox/clock"])
         .args(["--request-timeout", "20"]);
     process::run(&format!("checking the contract on {database}"), &mut command)?;
     server.stop()
 }
 
-/// Creates the fixture and reads it back: with a token that does not open the door, every later check would
-/// only see refusals.
-fn check_first_referral(server: &Server) -> Result<()> {
+/// Has random patches applied by a real server and by somebody else's implementation of JSON Patch.
+fn check_patches(
+    workspace: &Workspace,
+    python: &Path,
+    liaison: &Path,
+    database_url: Option<String>,
+) -> Result<()> {
+    let database = name_of(database_url.as_ref());
+    let scratch = workspace.scratch("patches")?;
+    let server = start(&scratch, liaison, database_url)?;
+    let mut command = Command::new(python);
+    command
+        // No compiled copies beside the sources.
+        .arg("-B")
+        .arg(workspace.root.join("xtask/patches.py"))
+        .arg(server.base_url())
+        .arg(workspace.root.join("tests/data/create-shared.request.json"))
+        .env("LIAISON_TOKEN", server.token()?);
+    process::run(&format!("comparing PATCH with jsonpatch on {database}"), &mut command)?;
+    server.stop()
+}
+
+fn name_of(database_url: Option<&String>) -> &'static str {
+    if database_url.is_some() { "postgres" } else { "sqlite" }
+}
+
+fn start(scratch: &Scratch, liaison: &Path, database_url: Option<String>) -> Result<Server> {
+    let data = scratch.path().join("data");
+    Setup { kind: Kind::Liaison, program: liaison.to_owned(), data, database_url }.start()
+}
+
+/// Creates the fixture, reads it back and returns its id: with a token that does not open the door, every later check
+/// would only see refusals.
+fn check_first_referral(server: &Server) -> Result<String> {
     let client = Arc::new(Client::new(server)?);
     let id = Arc::new(Mutex::new(String::new()));
     let (creator, created) = (Arc::clone(&client), Arc::clone(&id));
@@ -115,9 +167,11 @@ fn check_first_referral(server: &Server) -> Result<()> {
     };
     load::run(create.clone())?.ensure_clean().context("the fixture is not accepted")?;
     let id = id.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let make = Arc::new(move |_| client.get(&id));
+    let (reader, known) = (client, id.clone());
+    let make = Arc::new(move |_| reader.get(&known));
     let read = Plan { make, judge: Arc::new(judge_success), ..create };
-    load::run(read)?.ensure_clean().context("what was created cannot be read")
+    load::run(read)?.ensure_clean().context("what was created cannot be read")?;
+    Ok(id)
 }
 
 /// Small sizes of `cargo xtask crash`, after a control that the check can find anything at all.

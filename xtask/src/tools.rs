@@ -15,6 +15,9 @@ use crate::{process, workspace::Workspace};
 /// The version of schemathesis that checks the contract.
 const SCHEMATHESIS_VERSION: &str = "4.32.5";
 
+/// The version of jsonpatch that gives a second opinion on PATCH.
+const JSONPATCH_VERSION: &str = "1.47";
+
 /// Where Debian keeps the programs of each PostgreSQL version.
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
@@ -42,10 +45,34 @@ pub(crate) fn postgres() -> Result<PathBuf> {
 pub(crate) fn schemathesis(workspace: &Workspace) -> Result<PathBuf> {
     let venv = workspace.tools().join("venv");
     let program = venv.join("bin/schemathesis");
-    if version(&program).is_some_and(|it| it.split_whitespace().any(|word| word == SCHEMATHESIS_VERSION)) {
-        return Ok(program);
+    let is_there =
+        || version(&program).is_some_and(|it| it.split_whitespace().any(|word| word == SCHEMATHESIS_VERSION));
+    if !is_there() {
+        install_from_pip(&venv, "schemathesis", SCHEMATHESIS_VERSION)?;
+        ensure!(is_there(), "{} does not run", program.display());
     }
-    println!("== schemathesis {SCHEMATHESIS_VERSION} is not in {}; installing it with pip", venv.display());
+    Ok(program)
+}
+
+/// Returns the path of a Python that has `jsonpatch`; installs it in a virtual environment of its own when needed.
+pub(crate) fn python_with_jsonpatch(workspace: &Workspace) -> Result<PathBuf> {
+    let venv = workspace.tools().join("jsonpatch");
+    let python = venv.join("bin/python");
+    let is_there = || {
+        let program = "import jsonpatch; print(jsonpatch.__version__)";
+        let output = Command::new(&python).args(["-c", program]).output();
+        output.is_ok_and(|it| String::from_utf8_lossy(&it.stdout).trim() == JSONPATCH_VERSION)
+    };
+    if !is_there() {
+        install_from_pip(&venv, "jsonpatch", JSONPATCH_VERSION)?;
+        ensure!(is_there(), "{} does not find jsonpatch {JSONPATCH_VERSION}", python.display());
+    }
+    Ok(python)
+}
+
+/// Makes a virtual environment that holds one package.
+fn install_from_pip(venv: &Path, package: &str, version: &str) -> Result<()> {
+    println!("== {package} {version} is not in {}; installing it with pip", venv.display());
     if !can_make_venv() {
         install_packages(&["python3", "python3-venv"])?;
         ensure!(
@@ -54,15 +81,12 @@ pub(crate) fn schemathesis(workspace: &Workspace) -> Result<PathBuf> {
         );
     }
     if venv.exists() {
-        fs::remove_dir_all(&venv).with_context(|| format!("cannot remove {}", venv.display()))?;
+        fs::remove_dir_all(venv).with_context(|| format!("cannot remove {}", venv.display()))?;
     }
-    process::run("making a virtual environment", Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    process::run("making a virtual environment", Command::new("python3").args(["-m", "venv"]).arg(venv))?;
     let mut pip = Command::new(venv.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check"])
-        .arg(format!("schemathesis=={SCHEMATHESIS_VERSION}"));
-    process::run("installing schemathesis", &mut pip)?;
-    ensure!(version(&program).is_some(), "{} does not run", program.display());
-    Ok(program)
+    pip.args(["install", "--quiet", "--disable-pip-version-check"]).arg(format!("{package}=={version}"));
+    process::run(&format!("installing {package}"), &mut pip)
 }
 
 /// Says whether this process is root.

@@ -5,6 +5,7 @@
 //! and array length, and every error names its place.
 
 pub mod decimal;
+pub mod tree;
 
 use std::collections::HashSet;
 
@@ -231,6 +232,8 @@ impl Names {
     }
 }
 
+#[cfg(test)]
+mod suite_tests;
 #[cfg(test)]
 mod tests {
     use super::{JsonError, JsonLimits, Node, parse};

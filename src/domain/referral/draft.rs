@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::{
     AdditionalRequirements, Address, Attribute, Consent, ContactPreference, CustomerId, CustomerProfile,
-    Details, InviteContext, Inviter, Iot, Member, Offer, READ_ONLY, Requirements, SolutionTag, Tag, Target,
+    Details, InviteContext, Inviter, Iot, Member, Offer, READ_ONLY, Referral, Requirements, SolutionTag, Tag,
+    Target,
     reader::{CharsMax, Members, Reader},
 };
 use crate::domain::{
@@ -92,43 +93,85 @@ pub struct Draft {
     pub solution_area: Option<String>,
     /// Services co-sell: play.
     pub solution_play: Option<String>,
+    /// Programme that it came from; read from a change only.
+    pub referral_program: Option<String>,
 }
 
 impl Draft {
+    /// Returns a document with the members that were sent, and neutral values everywhere else.
+    pub fn into_document(self) -> Referral {
+        Referral {
+            name: self.name,
+            external_reference_id: self.external_reference_id,
+            status: self.status.unwrap_or(Status::None),
+            substatus: self.substatus.unwrap_or(Substatus::None),
+            status_reason: self.status_reason,
+            qualification: self.qualification.unwrap_or(Qualification::None),
+            kind: self.kind.unwrap_or(ReferralType::Independent),
+            campaign_id: self.campaign_id,
+            sales_stage: self.sales_stage,
+            mpn_id: self.mpn_id,
+            referral_program: self.referral_program,
+            target: self.target.into_iter().filter(|it| it.kind != TargetType::None).collect(),
+            customer_profile: self.customer_profile.unwrap_or_default(),
+            consent: self.consent.unwrap_or_default(),
+            details: self.details.unwrap_or_default(),
+            team: self.team,
+            invite_context: self.invite_context.unwrap_or_default(),
+            partner_role: self.partner_role,
+            solution_area: self.solution_area,
+            solution_play: self.solution_play,
+            engagement_id: self.engagement_id.unwrap_or_default(),
+            ..Referral::blank()
+        }
+    }
+
     /// Returns the targets that address somebody, with their places in the list.
     pub fn addressed(&self) -> impl Iterator<Item = (usize, &Target)> {
         self.target.iter().enumerate().filter(|(_, it)| it.kind != TargetType::None)
     }
 }
 
+/// What the members are sent for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To make a record.
+    Create,
+    /// To change one; `referralProgram` can be set then (the connector's Swagger, 2020).
+    Revise,
+}
+
 /// Reads what a caller sent. The report holds every problem; a draft with problems is not to be used.
-pub fn read(node: Node, limits: &TextLimits) -> (Draft, Report) {
+pub fn read(node: Node, purpose: Purpose, limits: &TextLimits) -> (Draft, Report) {
     let mut reader = Reader::new();
-    let draft = reader.object(node, |reader, members| referral(reader, members, limits));
+    let draft = reader.object(node, |reader, members| referral(reader, members, purpose, limits));
     (draft.unwrap_or_default(), reader.report)
 }
 
-fn referral(r: &mut Reader, m: &mut Members, limits: &TextLimits) -> Draft {
+fn referral(r: &mut Reader, m: &mut Members, purpose: Purpose, limits: &TextLimits) -> Draft {
+    let text = CharsMax(limits.text_chars_max);
+    let referral_program = match purpose {
+        Purpose::Create => None,
+        Purpose::Revise => r.text(m, "referralProgram", text),
+    };
     for name in READ_ONLY.iter().chain(&["@odata.context", "@odata.etag"]) {
         r.read_only(m, name);
     }
-    let text = CharsMax(limits.text_chars_max);
     let (partner_role, solution_area, solution_play) = (
         r.open_word(m, "partnerRole", text, PARTNER_ROLES),
         r.text(m, "solutionArea", text),
         r.text(m, "solutionPlay", text),
     );
     let mut draft = Draft {
-        // The documentation misspells it once as enagementID.
-        engagement_id: r.guid(m, "engagementId", &["enagementId"]),
+        engagement_id: r.guid(m, "engagementId"),
         organization_id: organization_id(r, m),
         name: r.text(m, "name", CharsMax(limits.name_chars_max)),
         external_reference_id: r.text(m, "externalReferenceId", text),
-        status: r.word(m, "status", &[]),
-        substatus: r.word(m, "substatus", &[]),
+        status: r.word(m, "status"),
+        substatus: r.word(m, "substatus"),
         status_reason: r.text(m, "statusReason", CharsMax(limits.notes_chars_max)),
-        qualification: r.word(m, "qualification", &["referralQualification"]),
-        kind: r.word(m, "type", &["referralType"]),
+        qualification: r.word(m, "qualification"),
+        kind: r.word(m, "type"),
         campaign_id: r.text(m, "campaignId", text),
         sales_stage: sales_stage(r, m, text),
         mpn_id: mpn_id(r, m),
@@ -141,10 +184,11 @@ fn referral(r: &mut Reader, m: &mut Members, limits: &TextLimits) -> Draft {
         partner_role,
         solution_area,
         solution_play,
+        referral_program,
     };
     marketplace_intent(r, m, &mut draft, text);
     services_from_attributes(&mut draft);
-    if draft.organization_id.is_some() && draft.addressed().next().is_some() {
+    if purpose == Purpose::Create && draft.organization_id.is_some() && draft.addressed().next().is_some() {
         r.report.ignored(r.pointer(Some("organizationId")), "targetDecides");
     }
     draft
@@ -221,7 +265,7 @@ fn mpn_id(r: &mut Reader, m: &mut Members) -> Option<String> {
 /// Reads a target; one that is wrong, or of type `None`, addresses nobody but keeps its place.
 fn target(r: &mut Reader, node: Node) -> Target {
     let target = r.object(node, |r, m| {
-        let kind = r.word(m, "type", &[]);
+        let kind = r.word(m, "type");
         let id = r.text(m, "id", ID);
         match (kind, id) {
             (Some(kind), Some(id)) => Some(Target { kind, id }),
@@ -248,11 +292,11 @@ fn customer_profile(r: &mut Reader, m: &mut Members, limits: &TextLimits) -> Cus
     r.read_only(m, "isMatchingComplete");
     CustomerProfile {
         name: r.text(m, "name", CharsMax(limits.name_chars_max)),
-        size: r.word(m, "size", &[]),
+        size: r.word(m, "size"),
         is_matching_complete: false,
         address: r.child(m, "address", |r, m| address(r, m, text)).unwrap_or_default(),
         team: r.list(m, "team", TEAM_MEMBERS_MAX, |r, node| Some(member(r, node, text))),
-        ids: r.member(m, "ids", &[], customer_ids).unwrap_or_default(),
+        ids: r.member(m, "ids", customer_ids).unwrap_or_default(),
     }
 }
 
@@ -283,8 +327,8 @@ fn customer_ids(r: &mut Reader, node: Node) -> Option<Vec<CustomerId>> {
 
 fn customer_id(r: &mut Reader, node: Node) -> Option<CustomerId> {
     r.object(node, |r, m| {
-        let profile_type = r.word(m, "profileType", &[]);
-        let id = r.text_or_number(m, "id", ID);
+        let profile_type = r.word(m, "profileType");
+        let id = r.text_or_number(m, "id", ID).filter(|it| !it.is_empty());
         for (name, is_missing) in [("profileType", profile_type.is_none()), ("id", id.is_none())] {
             if is_missing {
                 let pointer = r.pointer(Some(name));
@@ -400,11 +444,7 @@ fn locale(r: &mut Reader, m: &mut Members) -> Option<String> {
 
 fn consent(r: &mut Reader, m: &mut Members) -> Consent {
     Consent {
-        consent_to_to_share_info_with_others: r.boolean_or_alias(
-            m,
-            "consentToToShareInfoWithOthers",
-            &["consentToShareInfoWithOthers"],
-        ),
+        consent_to_to_share_info_with_others: r.boolean(m, "consentToToShareInfoWithOthers"),
         consent_to_contact: r.boolean(m, "consentToContact"),
         consent_to_microsoft_to_contact_specific_partners: r
             .boolean(m, "consentToMicrosoftToContactSpecificPartners"),
@@ -470,7 +510,7 @@ fn required_id(r: &mut Reader, m: &mut Members) -> Option<String> {
 
 fn solution(r: &mut Reader, node: Node, text: CharsMax) -> Option<SolutionTag> {
     r.object(node, |r, m| {
-        let kind: Option<SolutionTagType> = r.word(m, "type", &[]);
+        let kind: Option<SolutionTagType> = r.word(m, "type");
         let id = required_id(r, m);
         let tag = SolutionTag {
             name: r.text(m, "name", text),
@@ -505,7 +545,7 @@ fn additional_requirements(r: &mut Reader, m: &mut Members, text: CharsMax) -> A
             .unwrap_or_default(),
         attributes: r.list(m, "attributes", ITEMS_MAX, |r, node| {
             r.object(node, |r, m| {
-                let kind = r.open_word(m, "type", text, ATTRIBUTE_TYPES);
+                let kind = r.open_word(m, "type", text, ATTRIBUTE_TYPES).filter(|it| !it.is_empty());
                 let id = required_id(r, m);
                 if kind.is_none() {
                     let pointer = r.pointer(Some("type"));
@@ -527,9 +567,7 @@ fn invite_context(r: &mut Reader, m: &mut Members, limits: &TextLimits) -> Invit
     let text = CharsMax(limits.text_chars_max);
     InviteContext {
         notes: r.text(m, "notes", CharsMax(limits.notes_chars_max)),
-        assistance_request_code: r
-            .word(m, "assistanceRequestCode", &[])
-            .unwrap_or(AssistanceRequestCode::Unknown),
+        assistance_request_code: r.word(m, "assistanceRequestCode").unwrap_or(AssistanceRequestCode::Unknown),
         invited_mpn_id: r.text_or_number(m, "invitedMpnId", ID),
         invited_by: r
             .child(m, "invitedBy", |r, m| Inviter {
@@ -542,7 +580,7 @@ fn invite_context(r: &mut Reader, m: &mut Members, limits: &TextLimits) -> Invit
 
 #[cfg(test)]
 mod tests {
-    use super::{Draft, TextLimits, read};
+    use super::{Draft, Purpose, TextLimits, read};
     use crate::domain::{
         json::{self, JsonLimits},
         report::Report,
@@ -551,11 +589,21 @@ mod tests {
 
     fn read_text(text: &str) -> (Draft, Report) {
         let limits = JsonLimits { depth_max: 32, array_items_max: 1000 };
-        read(json::parse(text.as_bytes(), limits).unwrap(), &TextLimits::default())
+        read(json::parse(text.as_bytes(), limits).unwrap(), Purpose::Create, &TextLimits::default())
     }
 
     fn problems(text: &str) -> Vec<(String, &'static str)> {
         read_text(text).1.problems.into_iter().map(|it| (it.target, it.code.as_str())).collect()
+    }
+
+    #[test]
+    fn an_item_without_what_names_it_is_missed_at_its_place() {
+        let sent = r#"{"customerProfile": {"ids": [{"profileType": "External", "id": ""}]},
+            "details": {"requirements": {"additionalRequirements": {"attributes": [{"type": "", "id": "x"}]}}}}"#;
+
+        let expected =
+            ["/customerProfile/ids/0/id", "/details/requirements/additionalRequirements/attributes/0/type"];
+        assert_eq!(problems(sent), expected.map(|it| (it.to_owned(), "requiredFieldMissing")));
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub mod draft;
 mod reader;
 pub mod registration;
 
+pub(crate) use self::reader::is_spelling_of;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -31,6 +31,21 @@ pub(super) struct Members(Vec<(String, Node)>);
 #[derive(Clone, Copy)]
 pub(super) struct CharsMax(pub(super) usize);
 
+/// Other names of members, in Microsoft's own pages and samples (2018 to 2024).
+const ALIASES: [(&str, &str); 4] = [
+    // The documentation misspells it once.
+    ("engagementId", "enagementId"),
+    ("qualification", "referralQualification"),
+    ("type", "referralType"),
+    ("consentToToShareInfoWithOthers", "consentToShareInfoWithOthers"),
+];
+
+/// Says whether a caller who writes `sent` means the member `name`.
+pub(crate) fn is_spelling_of(sent: &str, name: &str) -> bool {
+    sent.eq_ignore_ascii_case(name)
+        || ALIASES.iter().any(|(member, alias)| *member == name && sent.eq_ignore_ascii_case(alias))
+}
+
 impl Reader {
     /// Starts at the root of a document.
     pub(super) fn new() -> Self {
@@ -73,14 +88,9 @@ impl Reader {
         Some(value)
     }
 
-    /// Takes the member `name` (or one of `aliases`) out of `members`. `None` when absent or null.
-    pub(super) fn take(
-        &mut self,
-        members: &mut Members,
-        name: &'static str,
-        aliases: &[&'static str],
-    ) -> Option<Node> {
-        let (sent, node) = self.take_only(members, name, aliases)?;
+    /// Takes the member `name` (or an alias) out of `members`. `None` when absent or null.
+    pub(super) fn take(&mut self, members: &mut Members, name: &'static str) -> Option<Node> {
+        let (sent, node) = self.take_only(members, name)?;
         if sent != name {
             self.normalized(Some(name), "memberName");
         }
@@ -88,13 +98,10 @@ impl Reader {
     }
 
     /// Takes every spelling of a member out of `members`; more than one is a problem.
-    fn take_only(&mut self, members: &mut Members, name: &str, aliases: &[&str]) -> Option<(String, Node)> {
-        let is_it = |sent: &str| {
-            sent.eq_ignore_ascii_case(name) || aliases.iter().any(|alias| sent.eq_ignore_ascii_case(alias))
-        };
+    fn take_only(&mut self, members: &mut Members, name: &str) -> Option<(String, Node)> {
         let (mut first, mut second) = (None, None);
         members.0.retain_mut(|(sent, node)| {
-            if !is_it(sent) {
+            if !is_spelling_of(sent, name) {
                 return true;
             }
             let taken = (std::mem::take(sent), std::mem::replace(node, Node::Null));
@@ -119,10 +126,9 @@ impl Reader {
         &mut self,
         members: &mut Members,
         name: &'static str,
-        aliases: &[&'static str],
         read: impl FnOnce(&mut Self, Node) -> Option<T>,
     ) -> Option<T> {
-        let node = self.take(members, name, aliases)?;
+        let node = self.take(members, name)?;
         self.path.push(Segment::Name(name));
         let value = read(self, node);
         self.path.pop();
@@ -131,7 +137,7 @@ impl Reader {
 
     /// Takes a member that the server owns: never checked, always reported.
     pub(super) fn read_only(&mut self, members: &mut Members, name: &str) {
-        if self.take_only(members, name, &[]).is_some() {
+        if self.take_only(members, name).is_some() {
             let target = self.pointer(Some(name));
             self.report.ignored(target, "readOnlyMember");
         }
@@ -144,7 +150,10 @@ impl Reader {
         name: &'static str,
         read: impl FnOnce(&mut Self, &mut Members) -> T,
     ) -> Option<T> {
-        self.member(members, name, &[], |reader, node| reader.object(node, read))
+        self.member(members, name, |reader, node| match reader.is_empty_text(&node) {
+            true => None,
+            false => reader.object(node, read),
+        })
     }
 
     /// Takes a list; absent, null and empty are the same. `read` reports an item that is wrong; `None` leaves it out.
@@ -155,8 +164,20 @@ impl Reader {
         items_max: usize,
         read: impl Fn(&mut Self, Node) -> Option<T>,
     ) -> Vec<T> {
-        self.member(members, name, &[], |reader, node| reader.items(node, items_max, read))
-            .unwrap_or_default()
+        let list = self.member(members, name, |reader, node| match reader.is_empty_text(&node) {
+            true => None,
+            false => reader.items(node, items_max, read),
+        });
+        list.unwrap_or_default()
+    }
+
+    /// Says whether an empty text stands for an object or a list: Microsoft's sample flow (2019) turns null into one.
+    fn is_empty_text(&mut self, node: &Node) -> bool {
+        let is_empty = matches!(node, Node::Text(text) if text.is_empty());
+        if is_empty {
+            self.normalized(None, "emptyToNull");
+        }
+        is_empty
     }
 
     /// Reads the items of an array.
@@ -191,18 +212,7 @@ impl Reader {
         name: &'static str,
         max: CharsMax,
     ) -> Option<String> {
-        self.text_or_alias(members, name, &[], max)
-    }
-
-    /// Takes a text that has other names too.
-    pub(super) fn text_or_alias(
-        &mut self,
-        members: &mut Members,
-        name: &'static str,
-        aliases: &[&'static str],
-        max: CharsMax,
-    ) -> Option<String> {
-        self.member(members, name, aliases, |reader, node| reader.read_text(node, max))
+        self.member(members, name, |reader, node| reader.read_text(node, max))
     }
 
     /// Reads a text value.
@@ -233,7 +243,7 @@ impl Reader {
         name: &'static str,
         max: CharsMax,
     ) -> Option<String> {
-        self.member(members, name, &[], |reader, node| match node {
+        self.member(members, name, |reader, node| match node {
             Node::Number(text) => {
                 reader.normalized(None, "numberToText");
                 reader.read_text(Node::Text(text), max)
@@ -244,17 +254,7 @@ impl Reader {
 
     /// Takes a boolean; the texts `true` and `false` count (2018 samples send them).
     pub(super) fn boolean(&mut self, members: &mut Members, name: &'static str) -> Option<bool> {
-        self.boolean_or_alias(members, name, &[])
-    }
-
-    /// Takes a boolean that has other names too.
-    pub(super) fn boolean_or_alias(
-        &mut self,
-        members: &mut Members,
-        name: &'static str,
-        aliases: &[&'static str],
-    ) -> Option<bool> {
-        self.member(members, name, aliases, |reader, node| match node {
+        self.member(members, name, |reader, node| match node {
             Node::Bool(value) => Some(value),
             Node::Text(text) if text.is_empty() => None,
             Node::Text(text) if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") => {
@@ -270,7 +270,7 @@ impl Reader {
 
     /// Takes a decimal number that is not negative; numeric text counts.
     pub(super) fn decimal(&mut self, members: &mut Members, name: &'static str) -> Option<Decimal> {
-        self.member(members, name, &[], |reader, node| {
+        self.member(members, name, |reader, node| {
             let text = match node {
                 Node::Number(text) => text,
                 Node::Text(text) if text.trim().is_empty() => return None,
@@ -316,13 +316,8 @@ impl Reader {
     }
 
     /// Takes a GUID.
-    pub(super) fn guid(
-        &mut self,
-        members: &mut Members,
-        name: &'static str,
-        aliases: &[&'static str],
-    ) -> Option<Uuid> {
-        let text = self.text_or_alias(members, name, aliases, CharsMax(64))?;
+    pub(super) fn guid(&mut self, members: &mut Members, name: &'static str) -> Option<Uuid> {
+        let text = self.text(members, name, CharsMax(64))?;
         if text.is_empty() {
             return None;
         }
@@ -335,13 +330,8 @@ impl Reader {
     }
 
     /// Takes a word of a closed vocabulary, in any case, or by its number in the 2018 API. Empty is absent.
-    pub(super) fn word<T: Vocabulary>(
-        &mut self,
-        members: &mut Members,
-        name: &'static str,
-        aliases: &[&'static str],
-    ) -> Option<T> {
-        self.member(members, name, aliases, |reader, node| {
+    pub(super) fn word<T: Vocabulary>(&mut self, members: &mut Members, name: &'static str) -> Option<T> {
+        self.member(members, name, |reader, node| {
             let (found, sent) = match &node {
                 Node::Text(text) if text.is_empty() => return None,
                 Node::Text(text) => (T::parse(text), text.as_str()),

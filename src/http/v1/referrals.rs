@@ -2,30 +2,23 @@
 
 use axum::{
     body::Body,
-    extract::{Path, State, rejection::PathRejection},
+    extract::{Path, RawQuery, State, rejection::PathRejection},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde_json::json;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use utoipa_axum::{router::OpenApiRouter, routes};
-use uuid::Uuid;
 
+use super::answers::{Preferences, Return, Written, document, etag_value, validates_only, written};
 use crate::{
     app::App,
-    domain::{actor::Actor, etag::ETag, referral::Referral, report::Report, view::View},
+    domain::{actor::Actor, etag::ETag, referral::Referral},
     http::{
         error::{ApiError, ErrorEnvelope},
-        extract::{idempotency_key, prefers, require_json},
-        failure::not_found,
+        extract::{idempotency_key, referral_id, require_json},
         limits::read_body,
     },
     service::referrals::{self, CreateRequest},
 };
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-const REPORT: &str = "report=changes";
 
 /// Returns the routes.
 pub fn router() -> OpenApiRouter<App> {
@@ -44,7 +37,8 @@ pub fn router() -> OpenApiRouter<App> {
     security(("bearer" = [])),
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe for 24 hours; MS-RequestId does too"),
-        ("Prefer" = Option<String>, Header, description = "`report=changes` adds what was ignored and normalised, as `@liaison.report`"),
+        ("Prefer" = Option<String>, Header, description = "`report=changes` adds what was applied, ignored and normalised, as `@liaison.report`; `handling=strict` refuses members without effect"),
+        ("validateOnly" = Option<bool>, Query, description = "Judges everything and stores nothing"),
     ),
     request_body(content = Referral),
     responses(
@@ -70,30 +64,40 @@ pub fn router() -> OpenApiRouter<App> {
 async fn create(
     State(app): State<App>,
     actor: Actor,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
     require_json(&headers)?;
     let idempotency_key = idempotency_key(&headers, &app)?;
     let body = read_body(body, &app.config.limits).await?;
-    let request = CreateRequest { body: &body, idempotency_key };
+    let preferences = Preferences { merges: false, returns: None, ..Preferences::read(&headers) };
+    let is_validated_only = validates_only(query.as_deref())?;
+    let request = CreateRequest {
+        body: &body,
+        idempotency_key,
+        handling: preferences.handling(),
+        validates_only: is_validated_only,
+    };
     let answer = referrals::create(&app.context, &actor, request).await?;
     let location = format!("{}/v1.0/engagements/referrals/{}", app.public_url, answer.id);
     let status = StatusCode::from_u16(app.config.created_status).unwrap_or(StatusCode::OK);
-    let wants_report = prefers(&headers, REPORT);
-    let mut response = match wants_report {
-        true => document(status, with_report(answer.view, &answer.report)),
-        false => document(status, answer.view),
-    };
+    let (view, report, is_replay) = (answer.view, answer.report, answer.is_replay);
+    let mut response = written(
+        status,
+        Written {
+            view,
+            report,
+            is_merged: false,
+            is_validated_only,
+            is_replay,
+            usual: Return::Representation,
+        },
+        preferences,
+    );
     let headers = response.headers_mut();
-    if let Ok(location) = HeaderValue::from_str(&location) {
+    if let (false, Ok(location)) = (is_validated_only, HeaderValue::from_str(&location)) {
         headers.insert(header::LOCATION, location);
-    }
-    if wants_report {
-        headers.insert(PREFERENCE_APPLIED, HeaderValue::from_static(REPORT));
-    }
-    if answer.is_replay {
-        headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
 }
@@ -129,26 +133,13 @@ async fn get(
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let id = id.ok().and_then(|Path(id)| Uuid::try_parse(&id).ok()).ok_or_else(not_found)?;
-    let view = referrals::read(&app.context, &actor, id).await?;
+    let view = referrals::read(&app.context, &actor, referral_id(id)?).await?;
     if is_current(&headers, view.etag) {
         let mut response = StatusCode::NOT_MODIFIED.into_response();
         response.headers_mut().insert(header::ETAG, etag_value(view.etag));
         return Ok(response);
     }
     Ok(document(StatusCode::OK, view))
-}
-
-fn document(status: StatusCode, view: View) -> Response {
-    let mut response = Response::new(Body::from(view.body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
-    response.headers_mut().insert(header::ETAG, etag_value(view.etag));
-    response
-}
-
-fn etag_value(etag: ETag) -> HeaderValue {
-    HeaderValue::try_from(etag.to_string()).expect("a token is hexadecimal digits, hyphens and quotes")
 }
 
 /// Says whether one of the tokens that the caller has is the current one.
@@ -159,14 +150,4 @@ fn is_current(headers: &HeaderMap, etag: ETag) -> bool {
         .filter_map(|it| it.to_str().ok())
         .flat_map(|it| it.split(','))
         .any(|tag| etag.is_matched_by(tag))
-}
-
-/// Adds the report as an instance annotation, which OData clients ignore unless they ask for it.
-fn with_report(view: View, report: &Report) -> View {
-    let mut body = view.body;
-    // The last byte is the brace that closes the document.
-    body.truncate(body.len().saturating_sub(1));
-    let report = json!({ "ignored": report.ignored, "normalized": report.normalized });
-    body.push_str(&format!(",\"@liaison.report\":{report}}}"));
-    View { body, etag: view.etag }
 }

@@ -1,5 +1,8 @@
 //! Organisations, what they own (locations, solutions, applications) and their people.
 
+pub mod form;
+pub mod profile;
+
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};

@@ -1,24 +1,31 @@
-//! Making referrals and reading them back.
+//! Making a referral.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use uuid::Uuid;
 
-use super::Context;
+use super::{
+    Revised, append_revision, render,
+    retry::{self, Begun, Call, Key, Replayed, RetryError},
+};
 use crate::{
     domain::{
         actor::Actor,
-        change::{Action, Change, Hash, Version},
+        change::{Action, Change, Version},
         engagement::{self, Circumstances, CreateRefusal, Created, Destination, Party},
         etag::ETag,
-        json::{self, JsonError},
+        json::{self, JsonError, Node},
         organization::OrganizationId,
-        referral::{Referral, Target, draft, draft::Draft},
+        referral::{
+            Referral, Target,
+            draft::{self, Draft, Purpose},
+        },
         report::Report,
+        revision::{self, Handling},
         view::{self, StoredReferral, View, VisibleReferral},
         visibility::Relation,
         vocabulary::{ReferralType, TargetType},
     },
-    storage::{Commit, Conflict, IdempotencyKey, IdempotencyRecord, Inserted, ReferralState, StoreError},
+    service::Context,
+    storage::{Commit, Conflict, Inserted, ReferralState, StoreError},
 };
 
 /// The canonical route of create calls, whatever spelling the caller used.
@@ -34,12 +41,26 @@ pub struct CreateRequest<'a> {
     pub body: &'a [u8],
     /// What makes a repetition of this call recognisable; `None` when nothing does.
     pub idempotency_key: Option<&'a str>,
+    /// What becomes of members without effect.
+    pub handling: Handling,
+    /// Whether everything is judged and nothing stored. An idempotency key counts for nothing then.
+    pub validates_only: bool,
+}
+
+/// How a body is made into a record.
+#[derive(Clone, Copy)]
+pub(super) struct Manner {
+    pub(super) handling: Handling,
+    pub(super) validates_only: bool,
+    pub(super) key: Option<Key>,
 }
 
 /// What came of it.
 pub struct CreateAnswer {
     /// The new record.
     pub id: Uuid,
+    /// Its owner.
+    pub owner: OrganizationId,
     /// The document, as the caller sees it.
     pub view: View,
     /// What was ignored and normalised; empty in a replay.
@@ -60,15 +81,9 @@ pub enum CreateError {
     /// The engagement has a record of this organisation already.
     #[error("the engagement has a referral of organization {0} already")]
     AlreadyParty(OrganizationId),
-    /// The key was used with another body.
-    #[error("the idempotency key was used with another body")]
-    KeyReused,
-    /// A call with the same key is under way.
-    #[error("a request with the same idempotency key is under way")]
-    TwinInFlight,
-    /// The key led to a record that the caller may not see any more.
-    #[error("the referral is not visible any more")]
-    NotVisible,
+    /// The idempotency key does not serve.
+    #[error(transparent)]
+    Retry(#[from] RetryError),
     /// The caller's own record kept changing.
     #[error("the referral of the caller kept changing; try again")]
     Busy,
@@ -89,58 +104,59 @@ pub async fn create(
     actor: &Actor,
     request: CreateRequest<'_>,
 ) -> Result<CreateAnswer, CreateError> {
-    let Some(sent) = request.idempotency_key else {
-        return create_once(context, actor, request.body, None).await;
-    };
-    let key = IdempotencyKey::new(actor, CREATE_ROUTE, sent);
-    let body_hash = hash(request.body);
-    let _held = context.store.take_key(key).ok_or(CreateError::TwinInFlight)?;
-    if let Some(replayed) = replay(context, actor, key, &body_hash).await? {
-        return Ok(replayed);
+    let CreateRequest { handling, validates_only, .. } = request;
+    let manner = Manner { handling, validates_only, key: None };
+    let body = || json::parse(request.body, context.settings.json);
+    match request.idempotency_key {
+        Some(sent) if !validates_only => {
+            let call = Call { route: CREATE_ROUTE, sent, body: request.body };
+            create_retried(context, actor, call, body, manner).await
+        }
+        Some(_) | None => create_once(context, actor, body()?, manner).await,
     }
-    let refusal = match create_once(context, actor, request.body, Some((key, body_hash))).await {
-        Err(
-            refusal @ (CreateError::AlreadyParty(_)
-            | CreateError::Busy
-            | CreateError::Store(StoreError::Conflict(Conflict::IdempotencyKey))),
-        ) => refusal,
-        outcome => return outcome,
+}
+
+/// Makes a record unless an earlier call with the same key did.
+pub(super) async fn create_retried(
+    context: &Context,
+    actor: &Actor,
+    call: Call<'_>,
+    body: impl FnOnce() -> Result<Node, JsonError>,
+    manner: Manner,
+) -> Result<CreateAnswer, CreateError> {
+    let (_held, key) = match retry::begin(context, actor, call).await? {
+        Begun::Replayed(replayed) => return Ok(replayed.into()),
+        Begun::Fresh(held, key) => (held, key),
     };
-    // An earlier try may have been on its way when this one looked, or a twin in another process was faster.
-    match (replay(context, actor, key, &body_hash).await?, refusal) {
-        (Some(replayed), _) => Ok(replayed),
-        (None, CreateError::Store(_)) => Err(CreateError::TwinInFlight),
+    let manner = Manner { key: Some(key), ..manner };
+    let refusal = match create_once(context, actor, body()?, manner).await {
+        Ok(answer) => return Ok(answer),
+        Err(refusal) => refusal,
+    };
+    match (key.replay(context, actor).await?, refusal) {
+        (Some(replayed), _) => Ok(replayed.into()),
+        (None, CreateError::Store(StoreError::Conflict(Conflict::IdempotencyKey))) => {
+            Err(RetryError::TwinInFlight.into())
+        }
         (None, refusal) => Err(refusal),
     }
 }
 
-async fn replay(
-    context: &Context,
-    actor: &Actor,
-    key: IdempotencyKey,
-    body_hash: &Hash,
-) -> Result<Option<CreateAnswer>, CreateError> {
-    let Some(record) = context.store.find_remembered(key, context.clock.now()).await? else {
-        return Ok(None);
-    };
-    if record.body_hash != *body_hash {
-        return Err(CreateError::KeyReused);
+impl From<Replayed> for CreateAnswer {
+    fn from(Replayed { id, owner, view }: Replayed) -> Self {
+        Self { id, owner, view, report: Report::default(), is_replay: true }
     }
-    let found = context.store.find_referral(&actor.scope(), record.referral_id).await?;
-    let visible = found.ok_or(CreateError::NotVisible)?;
-    let view = render(context, actor, &visible, view::Context::None)?;
-    let report = Report::default();
-    Ok(Some(CreateAnswer { id: record.referral_id, view, report, is_replay: true }))
 }
 
-async fn create_once(
+/// Makes a record of a body that is read.
+pub(super) async fn create_once(
     context: &Context,
     actor: &Actor,
-    body: &[u8],
-    key: Option<(IdempotencyKey, Hash)>,
+    body: Node,
+    manner: Manner,
 ) -> Result<CreateAnswer, CreateError> {
     for _ in 0..TRIES {
-        match try_create(context, actor, body, key).await {
+        match try_create(context, actor, body.clone(), manner).await {
             Err(CreateError::Store(StoreError::Conflict(Conflict::Version))) => {}
             outcome => return outcome,
         }
@@ -151,26 +167,29 @@ async fn create_once(
 async fn try_create(
     context: &Context,
     actor: &Actor,
-    body: &[u8],
-    key: Option<(IdempotencyKey, Hash)>,
+    body: Node,
+    manner: Manner,
 ) -> Result<CreateAnswer, CreateError> {
-    let settings = &context.settings;
-    let (draft, report) = draft::read(json::parse(body, settings.json)?, &settings.rules.text);
+    let (draft, mut report) = draft::read(body, Purpose::Create, &context.settings.rules.text);
+    if manner.handling == Handling::Strict {
+        report.refuse_ignored();
+    }
     let destinations = match report.has_problem_at("/target") {
         true => Vec::new(),
         false => find_destinations(context, &draft).await?,
     };
     let circumstances = circumstances(context, actor, &draft, &destinations).await?;
-    let (created, report) = engagement::create(draft, report, &circumstances)?;
+    let (created, mut report) = engagement::create(draft, report, &circumstances)?;
     let visible =
-        store_created(context, actor, &created, &report, key).await.map_err(|error| match error {
+        store_created(context, actor, &created, &mut report, manner).await.map_err(|error| match error {
             CreateError::Store(StoreError::Conflict(Conflict::Party)) => {
                 CreateError::AlreadyParty(created.referral.organization_id.clone())
             }
             error => error,
         })?;
     let view = render(context, actor, &visible, view::Context::None)?;
-    Ok(CreateAnswer { id: visible.stored.id, view, report, is_replay: false })
+    let owner = visible.stored.organization_id;
+    Ok(CreateAnswer { id: visible.stored.id, owner, view, report, is_replay: false })
 }
 
 impl From<CreateRefusal> for CreateError {
@@ -243,21 +262,23 @@ async fn store_created(
     context: &Context,
     actor: &Actor,
     created: &Created,
-    report: &Report,
-    key: Option<(IdempotencyKey, Hash)>,
+    report: &mut Report,
+    manner: Manner,
 ) -> Result<VisibleReferral, CreateError> {
     let referral = &created.referral;
     let now = referral.created_date_time;
     let mut commit = Commit::new();
-    if let Some((key, body_hash)) = key {
-        let expires = now.plus_secs(context.settings.idempotency_keep_secs);
-        commit.remember(key, &IdempotencyRecord { body_hash, referral_id: referral.id, expires }, now);
+    if let Some(key) = manner.key {
+        key.remember(context, &mut commit, referral.id, now);
     }
     let document = referral.to_document();
     let etag = ETag::new(1, now, 0).to_string();
     let after = Version { document: &document, etag: &etag, number: 1 };
-    let mut change = Change::new(Action::Create, actor, referral, None, after, &context.random)?;
+    let mut change = Change::new(Action::Create, &actor.into(), referral, None, after, &context.random)?;
     change.ignored.clone_from(&report.ignored);
+    for difference in change.differences.iter().filter(|it| !revision::is_server_owned(&it.pointer)) {
+        report.applied(difference.pointer.clone());
+    }
     let inserted = Inserted {
         inviter: created.inviter.clone(),
         inviter_mpn_id: created.inviter_mpn_id.clone(),
@@ -268,7 +289,9 @@ async fn store_created(
     if let Some(own_id) = created.becomes_shared {
         share_own(context, actor, own_id, created, &mut commit).await?;
     }
-    context.store.commit(commit).await?;
+    if !manner.validates_only {
+        context.store.commit(commit).await?;
+    }
     let is_own = referral.organization_id == actor.organization_id;
     Ok(VisibleReferral {
         stored: StoredReferral {
@@ -282,6 +305,7 @@ async fn store_created(
         },
         relation: if is_own { Relation::Owner } else { Relation::Inviter },
         has_accepted: is_own,
+        is_favorite: false,
     })
 }
 
@@ -303,51 +327,12 @@ async fn share_own(
         return Ok(());
     }
     let shared = engagement::make_shared(&record, created.referral.created_date_time);
-    let document = shared.to_document();
-    let version = own.version.saturating_add(1);
-    let (etag_before, etag) =
-        (own.etag().to_string(), ETag::new(version, shared.updated_date_time, 0).to_string());
-    let before = Version { document: &own.document, etag: &etag_before, number: own.version };
-    let after = Version { document: &document, etag: &etag, number: version };
-    commit.append_change(Change::new(Action::Share, actor, &shared, Some(before), after, &context.random)?);
-    commit.update_referral(ReferralState { referral: &shared, document: &document, version }, own.version);
+    append_revision(
+        context,
+        commit,
+        &own,
+        &record,
+        Revised { action: Action::Share, author: &actor.into(), referral: &shared, ignored: &[] },
+    )?;
     Ok(())
-}
-
-/// Why a referral cannot be shown.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// It does not exist, or the caller may not see it: the same in every respect.
-    #[error("the referral was not found")]
-    NotFound,
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The stored document cannot be read.
-    #[error("a stored document is not canonical")]
-    Corrupt(#[from] serde_json::Error),
-}
-
-/// Reads a referral by id, as the caller sees it.
-///
-/// # Errors
-/// [`ReadError::NotFound`] for unknown and foreign ids alike.
-pub async fn read(context: &Context, actor: &Actor, id: Uuid) -> Result<View, ReadError> {
-    let visible = context.store.find_referral(&actor.scope(), id).await?.ok_or(ReadError::NotFound)?;
-    Ok(render(context, actor, &visible, view::Context::Entity)?)
-}
-
-fn render(
-    context: &Context,
-    actor: &Actor,
-    visible: &VisibleReferral,
-    odata: view::Context,
-) -> serde_json::Result<View> {
-    view::render(visible, &actor.organization_id, &context.settings.links, odata)
-}
-
-fn hash(bytes: &[u8]) -> Hash {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    hash
 }

@@ -1,0 +1,111 @@
+//! `/sandbox/clock`: reads the sandbox's clock, and puts it forward.
+
+use axum::{Json, body::Body, extract::State};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    app::App,
+    domain::sources::MovableClock,
+    http::{
+        error::{ApiError, ErrorEnvelope},
+        extract::require_json,
+        limits::read_body,
+    },
+    service::clock::{self, Advanced, ClockState},
+};
+
+const JSON: [(HeaderName, HeaderValue); 1] =
+    [(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))];
+
+type Answer<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
+
+/// What the handlers share.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    /// The server.
+    pub app: App,
+    /// Its clock.
+    pub clock: MovableClock,
+}
+
+/// A request to put the clock forward.
+#[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it describes the body, which is read member by member")]
+struct Advance {
+    /// How far: in words (`15 days`, `1 day 6 hours`), in ISO 8601 (`P15D`), or as a number of seconds.
+    #[schema(value_type = Duration, examples("15 days"))]
+    advance: Duration,
+}
+
+/// A text or a number.
+#[derive(utoipa::ToSchema)]
+#[schema(as = Duration)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes the body, which is read member by member")]
+enum Duration {
+    /// In words, or in ISO 8601.
+    Text(String),
+    /// Seconds.
+    Seconds(f64),
+}
+
+/// Returns the routes.
+pub fn router() -> OpenApiRouter<Sandbox> {
+    OpenApiRouter::new().routes(routes!(read, advance))
+}
+
+/// Reads the clock.
+///
+/// Served in a sandbox only.
+#[utoipa::path(
+    get,
+    path = "/sandbox/clock",
+    tag = "Sandbox",
+    responses((status = 200, description = "Where the clock stands", body = ClockState))
+)]
+async fn read(State(sandbox): State<Sandbox>) -> Answer<ClockState> {
+    (JSON, Json(clock::read(&sandbox.clock)))
+}
+
+/// Puts the clock forward.
+///
+/// Everything follows at once: tokens age, and what nobody answered in time is closed before the answer comes.
+#[utoipa::path(
+    post,
+    path = "/sandbox/clock",
+    tag = "Sandbox",
+    request_body(content = Advance),
+    responses(
+        (status = 200, description = "Where the clock stands, and how many referrals expired", body = Advanced),
+        (status = 400, description = "Every problem of the request", body = ErrorEnvelope),
+        (status = 408, description = "The body came too slowly", body = ErrorEnvelope),
+        (status = 413, description = "The body is too large", body = ErrorEnvelope),
+        (status = 415, description = "The body does not say that it is JSON", body = ErrorEnvelope),
+        (status = 503, description = "Too busy, or the database does not answer", body = ErrorEnvelope),
+        (status = 507, description = "The disk is full", body = ErrorEnvelope),
+    )
+)]
+async fn advance(
+    State(sandbox): State<Sandbox>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answer<Advanced>, ApiError> {
+    require_stated_json(&headers)?;
+    let body = read_body(body, &sandbox.app.config.limits).await?;
+    let advanced = clock::advance(&sandbox.app.context, &sandbox.clock, &body).await?;
+    Ok((JSON, Json(advanced)))
+}
+
+/// Refuses a body that does not say that it is JSON. A page on another site can make a browser send a body that says
+/// nothing, but not one that says JSON, without asking this server first; and here no token stands in its way.
+fn require_stated_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    if headers.get(header::CONTENT_TYPE).is_none_or(|it| it.as_bytes().trim_ascii().is_empty()) {
+        let message = "the request names no content type; send application/json";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+            .inner("unsupportedMediaType")
+            .target("Content-Type"));
+    }
+    require_json(headers)
+}
