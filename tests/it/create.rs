@@ -361,7 +361,7 @@ async fn targets_must_be_known_and_of_one_owner(#[case] backend: Backend) {
     let solution = |id: &str| json!({"type": "SolutionProfile", "id": id});
     let location = |id: &str| json!({"type": "BusinessProfileLocation", "id": id});
     for (target, problems) in [
-        (json!([solution("SOL-00000-XXX")]), vec!["unknownTarget /target/0/id"]),
+        (json!([solution("SOL-00000-NIL")]), vec!["unknownTarget /target/0/id"]),
         (json!([location("99999999-9999-4999-8999-999999999999")]), vec!["unknownTarget /target/0/id"]),
         (json!([location("nonsense")]), vec!["unknownTarget /target/0/id"]),
         (json!([solution("SOL-34104-EBB"), solution("SOL-15974-MQF")]), vec!["ambiguousTarget /target/1"]),

@@ -343,7 +343,7 @@ async fn all_problems_come_at_once(#[case] backend: Backend) {
         &[
             ("/status", "Closed".into()),
             ("/type", "Public".into()),
-            ("/target/0/id", "SOL-00000-XXX".into()),
+            ("/target/0/id", "SOL-00000-NIL".into()),
             ("/customerProfile/address/country", "Atlantis".into()),
             ("/details/dealValue", json!(-1)),
             ("/details/currency", "gold".into()),

@@ -85,10 +85,8 @@ pub fn compare(intent: &Intent, base: &Node, current: &Node, rules: &Rules) -> (
         wish.set(&your.pointer, your.after.clone());
     }
     // What an action needs is asked of the request, not of what differs.
-    for (pointer, value) in
-        ["/statusReason"].iter().filter_map(|it| Some((it, overlay::find(&intent.members, it)?)))
-    {
-        wish.set(pointer, value.clone());
+    if let Some(reason) = overlay::find(&intent.members, "/statusReason") {
+        wish.set("/statusReason", reason.clone());
     }
     let is_mergeable = members.iter().all(|it| !it.overlaps);
     let intent =

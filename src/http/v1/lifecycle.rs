@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     answers::{Preferences, Return, json_body, unwritable, validates_only},
-    revise::revise,
+    revise::{ReviseFailures, Sent, revise},
 };
 use crate::{
     app::App,
@@ -26,11 +26,11 @@ use crate::{
     },
     http::{
         error::{ApiError, ErrorEnvelope, ErrorObject},
-        extract::{idempotency_key, if_match, referral_id, require_json},
+        extract::{idempotency_key, referral_id, require_json},
         failure::path_unknown,
         limits::read_body,
     },
-    service::referrals::{self, Possibility, ReviseRequest, ShareRequest, Wish},
+    service::referrals::{self, Possibility, ShareRequest, Wish},
 };
 
 /// Returns the routes.
@@ -173,19 +173,8 @@ fn action_answer(possibility: Possibility, uri: &str) -> ActionAnswer {
             ("ETag" = String, description = "The new token"),
         )),
         (status = 204, description = "The same, where the caller prefers return=minimal"),
-        (status = 400, description = "Every problem of the request, or an app-only token", body = ErrorEnvelope),
-        (status = 401, description = "No token, or one that is not accepted", body = ErrorEnvelope),
-        (status = 403, description = "No Referrals role, or the action is another side's", body = ErrorEnvelope),
-        (status = 404, description = "No such referral, not visible, or no such action", body = ErrorEnvelope),
-        (status = 408, description = "The body came too slowly", body = ErrorEnvelope),
-        (status = 409, description = "The referral kept changing, or a twin request is under way", body = ErrorEnvelope),
-        (status = 412, description = "The referral changed since it was read; `error.conflict` says where", body = ErrorEnvelope),
-        (status = 413, description = "The body is too large", body = ErrorEnvelope),
-        (status = 415, description = "The body is not JSON", body = ErrorEnvelope),
         (status = 422, description = "The idempotency key was used with another body", body = ErrorEnvelope),
-        (status = 429, description = "Too many requests", body = ErrorEnvelope),
-        (status = 503, description = "Too busy, or the database does not answer", body = ErrorEnvelope),
-        (status = 507, description = "The disk is full", body = ErrorEnvelope),
+        ReviseFailures,
     )
 )]
 async fn act(
@@ -198,22 +187,9 @@ async fn act(
 ) -> Result<Response, ApiError> {
     let Ok(Path((id, action))) = path else { return Err(path_unknown()) };
     let action = Action::parse(&action).filter(|it| is_posted(*it)).ok_or_else(path_unknown)?;
-    require_json(&headers)?;
-    let id = referral_id(Ok(Path(id)))?;
-    let is_validated_only = validates_only(query.as_deref())?;
-    let body = read_body(body, &app.config.limits).await?;
-    let (preferences, if_match) = (Preferences::read(&headers), if_match(&headers));
-    let idempotency_key = idempotency_key(&headers, &app)?;
-    let request = ReviseRequest {
-        id,
-        wish: Wish::Act(action, &body),
-        if_match: if_match.as_deref(),
-        handling: preferences.handling(),
-        merges: preferences.merges,
-        validates_only: is_validated_only,
-        idempotency_key,
-    };
-    revise(&app, &actor, request, (preferences, Return::Representation)).await
+    let sent = Sent::read(&app, Ok(Path(id)), query.as_deref(), &headers, body).await?;
+    let request = sent.request(Wish::Act(action, &sent.body), idempotency_key(&headers, &app)?);
+    revise(&app, &actor, request, (sent.preferences, Return::Representation)).await
 }
 
 fn is_posted(action: Action) -> bool {

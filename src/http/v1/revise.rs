@@ -5,10 +5,12 @@ use axum::{
     extract::{Path, RawQuery, State, rejection::PathRejection},
     response::Response,
 };
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 
 use super::answers::{Preferences, Return, Written, validates_only, written};
 use crate::{
@@ -60,18 +62,7 @@ pub struct PatchOperation {
             ("ETag" = String, description = "The new token"),
         )),
         (status = 204, description = "The same, where the caller prefers return=minimal"),
-        (status = 400, description = "Every problem of the request, no If-Match, or an app-only token", body = ErrorEnvelope),
-        (status = 401, description = "No token, or one that is not accepted", body = ErrorEnvelope),
-        (status = 403, description = "No Referrals role, or the referral is another organisation's", body = ErrorEnvelope),
-        (status = 404, description = "No such referral, or not visible", body = ErrorEnvelope),
-        (status = 408, description = "The body came too slowly", body = ErrorEnvelope),
-        (status = 409, description = "The referral kept changing", body = ErrorEnvelope),
-        (status = 412, description = "The referral changed since it was read; `error.conflict` says where", body = ErrorEnvelope),
-        (status = 413, description = "The body is too large", body = ErrorEnvelope),
-        (status = 415, description = "The body is not JSON", body = ErrorEnvelope),
-        (status = 429, description = "Too many requests", body = ErrorEnvelope),
-        (status = 503, description = "Too busy, or the database does not answer", body = ErrorEnvelope),
-        (status = 507, description = "The disk is full", body = ErrorEnvelope),
+        ReviseFailures,
     )
 )]
 async fn replace(
@@ -82,21 +73,14 @@ async fn replace(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    require_json(&headers)?;
-    let id = referral_id(id)?;
-    let is_validated_only = validates_only(query.as_deref())?;
-    let body = read_body(body, &app.config.limits).await?;
-    let (preferences, if_match) = (Preferences::read(&headers), if_match(&headers));
-    let request = ReviseRequest {
-        id,
-        wish: Wish::Replace(&body),
-        if_match: if_match.as_deref(),
-        handling: preferences.handling(),
-        merges: preferences.merges,
-        validates_only: is_validated_only,
-        idempotency_key: None,
-    };
-    revise(&app, &actor, request, (preferences, Return::Representation)).await
+    let sent = Sent::read(&app, id, query.as_deref(), &headers, body).await?;
+    revise(
+        &app,
+        &actor,
+        sent.request(Wish::Replace(&sent.body), None),
+        (sent.preferences, Return::Representation),
+    )
+    .await
 }
 
 /// Changes members of a referral.
@@ -125,18 +109,7 @@ async fn replace(
         (status = 204, description = "Done", headers(
             ("ETag" = String, description = "The new token"),
         )),
-        (status = 400, description = "Every problem of the request, or an app-only token", body = ErrorEnvelope),
-        (status = 401, description = "No token, or one that is not accepted", body = ErrorEnvelope),
-        (status = 403, description = "No Referrals role, or the referral is another organisation's", body = ErrorEnvelope),
-        (status = 404, description = "No such referral, or not visible", body = ErrorEnvelope),
-        (status = 408, description = "The body came too slowly", body = ErrorEnvelope),
-        (status = 409, description = "The referral kept changing", body = ErrorEnvelope),
-        (status = 412, description = "The referral changed since it was read; `error.conflict` says where", body = ErrorEnvelope),
-        (status = 413, description = "The body is too large", body = ErrorEnvelope),
-        (status = 415, description = "The body is not JSON", body = ErrorEnvelope),
-        (status = 429, description = "Too many requests", body = ErrorEnvelope),
-        (status = 503, description = "Too busy, or the database does not answer", body = ErrorEnvelope),
-        (status = 507, description = "The disk is full", body = ErrorEnvelope),
+        ReviseFailures,
     )
 )]
 async fn patch(
@@ -147,22 +120,96 @@ async fn patch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    require_json(&headers)?;
-    let id = referral_id(id)?;
-    let is_validated_only = validates_only(query.as_deref())?;
-    let body = read_body(body, &app.config.limits).await?;
-    let (preferences, if_match) = (Preferences::read(&headers), if_match(&headers));
-    let request = ReviseRequest {
-        id,
-        wish: Wish::Patch(&body),
-        if_match: if_match.as_deref(),
-        handling: preferences.handling(),
-        merges: preferences.merges,
-        validates_only: is_validated_only,
-        idempotency_key: None,
-    };
+    let sent = Sent::read(&app, id, query.as_deref(), &headers, body).await?;
     // Without the document unless it is asked for ("Update a lead or opportunity", 2020).
-    revise(&app, &actor, request, (preferences, Return::Minimal)).await
+    revise(&app, &actor, sent.request(Wish::Patch(&sent.body), None), (sent.preferences, Return::Minimal))
+        .await
+}
+
+/// What every write on a referral that is there brings.
+pub(super) struct Sent {
+    id: Uuid,
+    pub(super) body: Bytes,
+    pub(super) preferences: Preferences,
+    if_match: Option<String>,
+    is_validated_only: bool,
+}
+
+impl Sent {
+    /// Reads what was sent, up to the end of the body.
+    pub(super) async fn read(
+        app: &App,
+        id: Result<Path<String>, PathRejection>,
+        query: Option<&str>,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Self, ApiError> {
+        require_json(headers)?;
+        let id = referral_id(id)?;
+        let is_validated_only = validates_only(query)?;
+        let body = read_body(body, &app.config.limits).await?;
+        let (preferences, if_match) = (Preferences::read(headers), if_match(headers));
+        Ok(Self { id, body, preferences, if_match, is_validated_only })
+    }
+
+    /// Returns it as the operation takes it.
+    pub(super) fn request<'a>(
+        &'a self,
+        wish: Wish<'a>,
+        idempotency_key: Option<&'a str>,
+    ) -> ReviseRequest<'a> {
+        ReviseRequest {
+            id: self.id,
+            wish,
+            if_match: self.if_match.as_deref(),
+            handling: self.preferences.handling(),
+            merges: self.preferences.merges,
+            validates_only: self.is_validated_only,
+            idempotency_key,
+        }
+    }
+}
+
+/// How every write on a referral that is there can fail.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only the description is made of it")]
+pub(super) enum ReviseFailures {
+    /// Every problem of the request, a `PUT` without If-Match, or an app-only token
+    #[response(status = 400)]
+    BadRequest(#[to_schema] ErrorEnvelope),
+    /// No token, or one that is not accepted
+    #[response(status = 401)]
+    Unauthorized(#[to_schema] ErrorEnvelope),
+    /// No Referrals role, or another side of the referral may do it
+    #[response(status = 403)]
+    Forbidden(#[to_schema] ErrorEnvelope),
+    /// No such referral or action, or not visible
+    #[response(status = 404)]
+    NotFound(#[to_schema] ErrorEnvelope),
+    /// The body came too slowly
+    #[response(status = 408)]
+    TooSlow(#[to_schema] ErrorEnvelope),
+    /// The referral kept changing, or a twin request is under way
+    #[response(status = 409)]
+    Conflict(#[to_schema] ErrorEnvelope),
+    /// The referral changed since it was read; `error.conflict` says where
+    #[response(status = 412)]
+    Stale(#[to_schema] ErrorEnvelope),
+    /// The body is too large
+    #[response(status = 413)]
+    TooLarge(#[to_schema] ErrorEnvelope),
+    /// The body is not JSON
+    #[response(status = 415)]
+    NotJson(#[to_schema] ErrorEnvelope),
+    /// Too many requests
+    #[response(status = 429)]
+    TooMany(#[to_schema] ErrorEnvelope),
+    /// Too busy, or the database does not answer
+    #[response(status = 503)]
+    Unavailable(#[to_schema] ErrorEnvelope),
+    /// The disk is full
+    #[response(status = 507)]
+    Full(#[to_schema] ErrorEnvelope),
 }
 
 /// Does a write and answers it.
