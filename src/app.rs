@@ -7,7 +7,7 @@ mod clock;
 mod health;
 mod rate;
 
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use rand::Rng as _;
 
@@ -29,7 +29,7 @@ use crate::{
         validation::Rules,
         view::Links,
     },
-    service::{Context, Settings},
+    service::{Context, Queries, Settings, seal::Seal},
     storage::Store,
 };
 
@@ -84,7 +84,8 @@ impl App {
         let admission = Admission::new(limits.reads_max, limits.writes_max);
         let rates =
             RateLimits::new(limits.rate_per_organization_per_minute, limits.rate_per_application_per_minute);
-        let context = Context { store, clock, random, settings: settings(&config, &public_url) };
+        let seal = Seal::open(&store, &random).await?;
+        let context = Context { store, clock, random, seal, settings: settings(&config, &public_url) };
         let health = Health::default();
         Ok(Self(Arc::new(Parts {
             config,
@@ -109,7 +110,7 @@ pub fn trusted_issuers(config: &Config) -> anyhow::Result<Vec<TrustedIssuer>> {
 }
 
 fn settings(config: &Config, public_url: &str) -> Settings {
-    let (rules, limits) = (&config.rules, &config.limits);
+    let (rules, limits, queries) = (&config.rules, &config.limits, &config.queries);
     Settings {
         rules: Rules {
             text: TextLimits {
@@ -131,6 +132,17 @@ fn settings(config: &Config, public_url: &str) -> Settings {
             quote_engagement_id: config.links.quote_engagement_id,
         },
         idempotency_keep_secs: i64::from(config.idempotency.keep_hours) * 60 * 60,
+        queries: Queries {
+            limits: odata::Limits {
+                bytes_max: queries.option_bytes_max,
+                nodes_max: queries.nodes_max,
+                depth_max: queries.depth_max,
+                in_max: queries.in_max,
+                order_keys_max: queries.order_keys_max,
+            },
+            page_size_max: queries.page_size_max,
+            budget: Duration::from_millis(queries.time_max_ms),
+        },
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Config {
     pub issuers: Vec<serde_json::Value>,
     /// What one request or caller may use up.
     pub limits: Limits,
+    /// How large queries may be, and what they may cost.
+    pub queries: Queries,
     /// Rules of the domain that an operator may switch.
     pub rules: Rules,
     /// How links are written.
@@ -86,6 +88,10 @@ pub struct Limits {
     pub json_depth_max: usize,
     /// Items in one array of a JSON body.
     pub array_items_max: usize,
+    /// Requests in one batch.
+    pub batch_requests_max: usize,
+    /// Bytes of the answers in one batch, when the next request of it is made.
+    pub batch_answers_bytes_max: usize,
     /// Connections at one time.
     pub connections_max: usize,
     /// Reading requests in flight.
@@ -96,6 +102,26 @@ pub struct Limits {
     pub rate_per_organization_per_minute: u32,
     /// Requests in a minute by one application; 0 for no limit.
     pub rate_per_application_per_minute: u32,
+}
+
+/// How large queries may be, and what they may cost.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queries {
+    /// Referrals on a page.
+    pub page_size_max: u32,
+    /// Time that a query may take.
+    pub time_max_ms: u64,
+    /// Bytes of one option, such as `$filter`.
+    pub option_bytes_max: usize,
+    /// Nodes of one expression.
+    pub nodes_max: usize,
+    /// Levels of nesting of one expression.
+    pub depth_max: usize,
+    /// Values after `in`.
+    pub in_max: usize,
+    /// Keys of `$orderby`.
+    pub order_keys_max: usize,
 }
 
 /// Rules of the domain that an operator may switch.
@@ -250,7 +276,7 @@ impl Config {
             return invalid("created_status", format!("is {}; use 200 or 201", self.created_status));
         }
         self.check_public_url()?;
-        let limits = &self.limits;
+        let (limits, queries) = (&self.limits, &self.queries);
         let positive = [
             ("limits.headers_max", limits.headers_max),
             ("limits.header_bytes_max", limits.header_bytes_max),
@@ -258,9 +284,16 @@ impl Config {
             ("limits.body_bytes_max", limits.body_bytes_max),
             ("limits.json_depth_max", limits.json_depth_max),
             ("limits.array_items_max", limits.array_items_max),
+            ("limits.batch_requests_max", limits.batch_requests_max),
+            ("limits.batch_answers_bytes_max", limits.batch_answers_bytes_max),
             ("limits.connections_max", limits.connections_max),
             ("limits.reads_max", limits.reads_max),
             ("limits.writes_max", limits.writes_max),
+            ("queries.page_size_max", usize::try_from(queries.page_size_max).unwrap_or(usize::MAX)),
+            ("queries.time_max_ms", usize::try_from(queries.time_max_ms).unwrap_or(usize::MAX)),
+            ("queries.option_bytes_max", queries.option_bytes_max),
+            ("queries.nodes_max", queries.nodes_max),
+            ("queries.depth_max", queries.depth_max),
         ];
         if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
             return invalid(key, "is 0, so nothing could be answered; use 1 or more".to_owned());

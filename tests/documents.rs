@@ -324,7 +324,7 @@ mod commands {
                 count += 1;
                 let mut path: Vec<&str> = Vec::new();
                 // These have commands of their own.
-                let groups = ["org", "user", "solution", "location"];
+                let groups = ["org", "user", "solution", "location", "sandbox"];
                 let depth = if call.first().is_some_and(|it| groups.contains(&it.as_str())) { 2 } else { 1 };
                 path.extend(call.iter().take(depth).map(String::as_str).filter(|it| !it.starts_with('-')));
                 let Some(help) = help(&path) else {
@@ -400,7 +400,8 @@ mod architecture {
     use super::{assert_none, code_spans, exists, fs, quoted, read, table};
 
     fn is_module(name: &str) -> bool {
-        exists(&format!("src/{name}")) || exists(&format!("src/{name}.rs"))
+        ["src/", "crates/"].iter().any(|it| exists(&format!("{it}{name}")))
+            || exists(&format!("src/{name}.rs"))
     }
 
     #[test]

@@ -110,15 +110,16 @@ mod dependencies {
     use super::{code, report, rust_sources};
 
     /// Who may use whom. A module may always use itself.
-    const TABLE: [(&str, &[&str]); 9] = [
-        ("domain", &[]),
+    const TABLE: [(&str, &[&str]); 10] = [
+        ("odata", &[]),
+        ("domain", &["odata"]),
         ("config", &[]),
         ("telemetry", &[]),
-        ("storage", &["domain"]),
+        ("storage", &["domain", "odata"]),
         ("auth", &["domain", "storage"]),
-        ("service", &["domain", "storage", "auth"]),
-        ("app", &["config", "storage", "auth", "service", "domain"]),
-        ("http", &["app", "service", "auth", "domain", "storage", "config", "telemetry"]),
+        ("service", &["domain", "storage", "auth", "odata"]),
+        ("app", &["config", "storage", "auth", "service", "domain", "odata"]),
+        ("http", &["app", "service", "auth", "domain", "storage", "config", "telemetry", "odata"]),
         ("sandbox", &["service", "domain", "storage"]),
     ];
 
@@ -169,7 +170,14 @@ mod dependencies {
     /// Returns `x` of every `crate::x` in a line of code.
     fn used_modules(code: &str) -> Vec<String> {
         let after = code.split("crate::").skip(1);
-        after.map(first_word).filter(|it| !it.is_empty()).collect()
+        let ours = after.map(first_word).filter(|it| !it.is_empty());
+        // The one crate of ours beside this one.
+        ours.chain(uses_odata(code).then(|| "odata".to_owned())).collect()
+    }
+
+    fn uses_odata(code: &str) -> bool {
+        let before = code.find("odata::").map(|at| code[..at].chars().next_back());
+        before.is_some_and(|it| it.is_none_or(|it| !it.is_alphanumeric() && it != '_' && it != ':'))
     }
 
     /// Returns the modules of `use crate::{a::…, b::…};`.

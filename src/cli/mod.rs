@@ -6,6 +6,7 @@ mod banner;
 mod doctor;
 mod lock;
 mod organizations;
+mod sandbox;
 mod serve;
 mod token;
 mod verify;
@@ -20,7 +21,10 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use self::administration::{LocationCommand, OrgUpdateArgs, OwnedListArgs, SolutionCommand, UserUpdateArgs};
+use self::{
+    administration::{LocationCommand, OrgUpdateArgs, OwnedListArgs, SolutionCommand, UserUpdateArgs},
+    sandbox::SandboxCommand,
+};
 use crate::{
     app,
     config::{self, Config, Sources},
@@ -82,6 +86,9 @@ enum Command {
     /// Add, remove and list where organizations can be addressed
     #[command(subcommand)]
     Location(LocationCommand),
+    /// Fill a sandbox
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
     /// Check that documents, changes and their chain of hashes agree
     Verify {
         /// Prints JSON.
@@ -291,6 +298,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::User(UserCommand::List(args)) => administration::list_users(&args, &config).await?,
         Command::Solution(command) => administration::run_solution(command, &config).await?,
         Command::Location(command) => administration::run_location(command, &config).await?,
+        Command::Sandbox(command) => sandbox::run(&command, &config).await?,
         Command::Verify { json } => return verify::run(json, &config).await,
         Command::Openapi => writeln!(out(), "{}", openapi::text(&config.public_url(config.listen), false))?,
         Command::Doctor => (),

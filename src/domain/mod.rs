@@ -8,6 +8,7 @@ pub mod etag;
 pub mod json;
 pub mod lifecycle;
 pub mod organization;
+pub mod query;
 pub mod referral;
 pub mod report;
 pub mod revision;

@@ -31,9 +31,12 @@ pub trait Vocabulary: Sized + Copy + 'static {
         Self::ALL.iter().copied().find(|it| it.as_str().eq_ignore_ascii_case(text))
     }
 
+    /// Every canonical spelling, in the same order.
+    const SPELLINGS: &'static [&'static str];
+
     /// Returns every canonical spelling, for messages.
     fn spellings() -> Vec<String> {
-        Self::ALL.iter().map(|it| it.as_str().to_owned()).collect()
+        Self::SPELLINGS.iter().map(|it| (*it).to_owned()).collect()
     }
 }
 
@@ -50,6 +53,7 @@ macro_rules! vocabulary {
         impl Vocabulary for $name {
             const ALL: &'static [Self] = &[$(Self::$word),+];
             const NUMBERED: bool = $numbered;
+            const SPELLINGS: &'static [&'static str] = &[$($text),+];
 
             fn as_str(self) -> &'static str {
                 match self {

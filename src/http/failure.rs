@@ -1,6 +1,7 @@
 //! From what an operation says to what a client reads: the other half of the one mapping to statuses.
 
 use http::StatusCode;
+use odata::QueryError;
 
 use super::{
     error::{ApiError, ConflictObject, ErrorDetail},
@@ -14,7 +15,9 @@ use crate::{
     service::{
         administration::{AdministrationError, Obstacle, Thing},
         clock::AdvanceError,
-        referrals::{ChangesError, CreateError, ReadError, RetryError, ReviseError},
+        referrals::{
+            ChangesError, CreateError, DeltaError, GroupError, ListError, ReadError, RetryError, ReviseError,
+        },
     },
     storage::StoreError,
 };
@@ -103,12 +106,65 @@ impl From<ReviseError> for ApiError {
     }
 }
 
+impl From<GroupError> for ApiError {
+    fn from(error: GroupError) -> Self {
+        let message = error.to_string();
+        match error {
+            GroupError::Create(error) => error.into(),
+            GroupError::Revise(error) => error.into(),
+            GroupError::Overlap => Self::new(StatusCode::BAD_REQUEST, message).inner("groupOverlap"),
+            GroupError::Busy => {
+                Self::new(StatusCode::CONFLICT, message).inner("resourceModified").retry_after_secs(1)
+            }
+            GroupError::Retry(error) => error.into(),
+            GroupError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::NotFound => not_found(),
             ReadError::Store(error) => error.into(),
             ReadError::Corrupt(error) => corrupt(&error),
+        }
+    }
+}
+
+impl From<ListError> for ApiError {
+    fn from(error: ListError) -> Self {
+        let message = error.to_string();
+        match error {
+            ListError::Invalid(problems) => invalid_query(&problems),
+            ListError::ForeignToken(option) => {
+                Self::new(StatusCode::BAD_REQUEST, message).inner("invalidPageToken").target(option)
+            }
+            ListError::CutOff { costly_part } => {
+                let part = match costly_part {
+                    Some(part) => format!(
+                        "no index serves {part}: add a condition on status, substatus, engagementId, updatedDateTime or the team"
+                    ),
+                    None => "ask for less at a time".to_owned(),
+                };
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("{message}; {part}"))
+                    .inner("queryTooCostly")
+                    .target("$filter")
+            }
+            ListError::Store(error) => error.into(),
+            ListError::Read(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeltaError> for ApiError {
+    fn from(error: DeltaError) -> Self {
+        let message = error.to_string();
+        match error {
+            DeltaError::List(error) => error.into(),
+            DeltaError::SightChanged => {
+                Self::new(StatusCode::GONE, message).inner("resyncRequired").target("$deltatoken")
+            }
         }
     }
 }
@@ -201,6 +257,11 @@ impl From<StoreError> for ApiError {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "the server's disk is full; nothing was stored")
                     .inner("diskFull")
             }
+            StoreError::CutOff => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the query took longer than it may; ask for less at a time",
+            )
+            .inner("queryTooCostly"),
             StoreError::Corrupt { .. } => unreadable(),
             StoreError::Conflict(_) => {
                 Self::new(StatusCode::CONFLICT, "the write conflicts with what is stored")
@@ -228,6 +289,24 @@ pub(super) fn not_found() -> ApiError {
         .inner("referralNotFound")
 }
 
+/// Returns every problem of a query; the first stands in the message.
+fn invalid_query(problems: &[QueryError]) -> ApiError {
+    let details: Vec<ErrorDetail> = problems
+        .iter()
+        .map(|problem| ErrorDetail {
+            code: "invalidQueryOption",
+            target: problem.option.clone(),
+            message: problem.to_string(),
+            rule: "odata",
+            allowed: (!problem.expected.is_empty()).then(|| problem.expected.clone()),
+        })
+        .collect();
+    let first = details.first();
+    let message = first.map_or_else(|| "the query is not valid".to_owned(), |it| it.message.clone());
+    let target = first.map_or_else(|| "query".to_owned(), |it| it.target.clone());
+    ApiError::new(StatusCode::BAD_REQUEST, message).target(target).details(details)
+}
+
 /// Returns the refusal of an OData option that is wrong, or is not served.
 pub(super) fn invalid_query_option(option: &str, message: impl Into<String>) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, message).inner("invalidQueryOption").target(option)
@@ -249,7 +328,8 @@ fn malformed(error: &JsonError) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, detail.message.clone()).target("body").details(vec![detail])
 }
 
-fn invalid(report: Report) -> ApiError {
+/// Returns every problem of a request; the first stands in the message.
+pub(super) fn invalid(report: Report) -> ApiError {
     let problems_omitted = report.problems_omitted;
     let details: Vec<ErrorDetail> = report
         .problems

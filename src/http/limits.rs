@@ -4,12 +4,13 @@
 //! what the limit is. Where a refusal leaves the body unread, the connection closes after the answer (see
 //! `connection.rs` for how the answer still arrives).
 
-use std::{net::SocketAddr, sync::OnceLock, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use http_body::Body;
 use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -205,7 +206,7 @@ pub struct RequestInfo {
     /// The server's id of the request.
     pub id: Uuid,
     echoes: [(HeaderName, Option<HeaderValue>); 3],
-    rate: OnceLock<RateState>,
+    rate: Mutex<Option<RateState>>,
 }
 
 impl RequestInfo {
@@ -215,13 +216,12 @@ impl RequestInfo {
             let value = headers.get(&name).filter(|it| is_echoed(it)).cloned();
             (name, value)
         });
-        Self { id: random.uuid(), echoes, rate: OnceLock::new() }
+        Self { id: random.uuid(), echoes, rate: Mutex::default() }
     }
 
-    /// Notes where the caller stands with its rate limit.
+    /// Notes where the caller stands with its rate limit; of a batch, after its last request.
     pub fn note_rate(&self, state: RateState) {
-        // A request is counted once; were it counted twice, the first count would stand.
-        let _ = self.rate.set(state);
+        *self.rate.lock() = Some(state);
     }
 
     /// Writes ids and rate limit on the answer.
@@ -235,7 +235,7 @@ impl RequestInfo {
                 headers.insert(name.clone(), value.clone());
             }
         }
-        if let Some(rate) = self.rate.get() {
+        if let Some(rate) = *self.rate.lock() {
             headers.insert(RATE_LIMIT, HeaderValue::from(rate.limit));
             headers.insert(RATE_REMAINING, HeaderValue::from(rate.remaining));
             headers.insert(RATE_RESET, HeaderValue::from(rate.reset_secs));

@@ -5,8 +5,10 @@ pub mod docs;
 pub mod error;
 mod extract;
 mod failure;
+pub mod format;
 pub mod gate;
 pub mod limits;
+pub mod metadata;
 pub mod openapi;
 pub mod ops;
 pub mod paths;
@@ -28,16 +30,24 @@ use crate::app::App;
 pub fn router(app: &App) -> Router {
     let (token, _) = token::router().with_state(Arc::clone(&app.issuer)).split_for_parts();
     let (api, _) = v1_routes().with_state(app.clone()).split_for_parts();
-    api.merge(token)
+    // What a batch asks for is served by the same routes, but for the batch itself.
+    let parts = v1::batch::Batches::new(app.clone(), with_refusals(api.clone()));
+    let (batch, _) = v1::batch::router().with_state(parts).split_for_parts();
+    let all = api
+        .merge(batch)
+        .merge(token)
         .merge(sandbox_router(app))
-        .merge(docs::router(&app.public_url, app.sandbox_clock.is_some()))
-        .fallback(async || failure::path_unknown())
-        .method_not_allowed_fallback(async |method: Method| {
-            let message = format!(
-                "the method {method} is not served at this path; the header Allow lists those that are"
-            );
-            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message).inner("methodNotAllowed")
-        })
+        .merge(docs::router(&app.public_url, app.sandbox_clock.is_some()));
+    with_refusals(all)
+}
+
+/// Adds the answers to paths that lead nowhere, and to methods that a path does not have.
+fn with_refusals(router: Router) -> Router {
+    router.fallback(async || failure::path_unknown()).method_not_allowed_fallback(async |method: Method| {
+        let message =
+            format!("the method {method} is not served at this path; the header Allow lists those that are");
+        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message).inner("methodNotAllowed")
+    })
 }
 
 /// Returns what only a sandbox serves; nothing elsewhere.
@@ -50,11 +60,13 @@ fn sandbox_router(app: &App) -> Router {
 
 /// Returns the routes that need an [`App`], with their descriptions.
 fn v1_routes() -> OpenApiRouter<App> {
-    v1::referrals::router()
+    metadata::router()
+        .merge(v1::referrals::router())
         .merge(v1::changes::router())
         .merge(v1::revise::router())
         .merge(v1::lifecycle::router())
-        .merge(v1::related::router())
+        .merge(v1::list::router())
+        .merge(v1::delta::router())
         .merge(v1::organization::router())
         .merge(v1::business_profiles::router())
         .merge(v1::solutions::router())

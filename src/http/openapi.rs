@@ -9,7 +9,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{sandbox, token, v1_routes};
+use super::{sandbox, token, v1, v1_routes};
 use crate::domain::referral::READ_ONLY;
 
 /// What a create call must bring ("Create a referral", 2019 to 2024).
@@ -29,6 +29,7 @@ struct Description;
 pub fn text(base_url: &str, is_sandbox: bool) -> String {
     let mut api = Description::openapi();
     api.merge(v1_routes().into_openapi());
+    api.merge(v1::batch::router().into_openapi());
     api.merge(token::router().into_openapi());
     if is_sandbox {
         api.merge(sandbox::clock::router().into_openapi());

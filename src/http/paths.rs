@@ -6,6 +6,7 @@
 //! /engagements/v1/referrals/{id}         the address in webhook payloads; both audiences are accepted
 //! …/referrals('id')  …/referrals(id)     OData key access
 //! …/referrals/{id}/  …/{id}//            the connector really sends these
+//! /v1.0/engagements/                      the service's root with its slash, and /$metadata and /$batch below it
 //! %24                                    an encoded $
 //! ```
 
@@ -13,7 +14,11 @@ use std::borrow::Cow;
 
 use http::{Uri, request::Parts};
 
+const ROOT: &str = "/v1.0/engagements";
 const REFERRALS: &str = "/v1.0/engagements/referrals";
+
+/// Where batches are sent, and the documentation's own spelling of it.
+const BATCH: [&str; 2] = ["/v1.0/engagements/$batch", "/v1.0/engagments/$batch"];
 
 /// Other beginnings of the same paths.
 pub const ALIASES: [(&str, Surface); 4] = [
@@ -56,6 +61,13 @@ fn canonical(path: &str) -> Option<(String, Surface)> {
         true => Cow::Owned(path.replace("%24", "$")),
         false => Cow::Borrowed(path),
     };
+    let [batch, _] = BATCH;
+    if BATCH.contains(&decoded.trim_end_matches('/')) {
+        return (batch != path).then(|| (batch.to_owned(), Surface::Partner));
+    }
+    if let Some(canonical) = of_service(&decoded) {
+        return (canonical != path).then_some((canonical, Surface::Partner));
+    }
     let (rest, surface) = match rest_of(&decoded, REFERRALS) {
         Some(rest) => (rest, Surface::Partner),
         None => ALIASES.iter().find_map(|(alias, surface)| Some((rest_of(&decoded, alias)?, *surface)))?,
@@ -66,6 +78,15 @@ fn canonical(path: &str) -> Option<(String, Surface)> {
         None => format!("{REFERRALS}{rest}"),
     };
     (canonical != path || surface != Surface::Partner).then_some((canonical, surface))
+}
+
+/// Returns the path of the service document or of the metadata, if `path` is a spelling of it.
+fn of_service(path: &str) -> Option<String> {
+    let rest = [ROOT, "/v1.0/engagments"].iter().find_map(|it| rest_of(path, it))?;
+    match rest.trim_end_matches('/') {
+        below @ ("" | "/$metadata") => Some(format!("{ROOT}{below}")),
+        _ => None,
+    }
 }
 
 /// Returns what follows `start`, if it ends a segment (or opens a key) there.
@@ -105,10 +126,28 @@ mod tests {
             canonical("/v1.0/referrals/"),
             Some(("/v1.0/engagements/referrals".to_owned(), Surface::Partner))
         );
+        for path in ["/v1.0/engagements/%24batch", "/v1.0/engagments/$batch", "/v1.0/engagements/$batch/"] {
+            let batch = "/v1.0/engagements/$batch".to_owned();
+            assert_eq!(canonical(path), Some((batch, Surface::Partner)), "{path}");
+        }
         assert_eq!(
             canonical("/v1.0/engagements/referrals/%24count"),
             Some(("/v1.0/engagements/referrals/$count".to_owned(), Surface::Partner))
         );
+    }
+
+    #[test]
+    fn the_service_and_its_metadata_are_found_in_every_spelling() {
+        for (path, canonical_path) in [
+            ("/v1.0/engagements/", "/v1.0/engagements"),
+            ("/v1.0/engagements//", "/v1.0/engagements"),
+            ("/v1.0/engagments", "/v1.0/engagements"),
+            ("/v1.0/engagements/%24metadata", "/v1.0/engagements/$metadata"),
+            ("/v1.0/engagements/$metadata/", "/v1.0/engagements/$metadata"),
+            ("/v1.0/engagments/$metadata", "/v1.0/engagements/$metadata"),
+        ] {
+            assert_eq!(canonical(path), Some((canonical_path.to_owned(), Surface::Partner)), "{path}");
+        }
     }
 
     #[test]
@@ -117,7 +156,11 @@ mod tests {
             "/v1.0/engagements/referrals",
             "/v1.0/engagements/referrals/id",
             "/v1.0/engagements/referralsx",
+            "/v1.0/engagements/$batch",
             "/v1.0/engagements",
+            "/v1.0/engagements/$metadata",
+            "/v1.0/engagements/organization",
+            "/v1.0/engagementsx",
             "/common/oauth2/token/",
             "/",
         ] {

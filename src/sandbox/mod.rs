@@ -1,3 +1,4 @@
-//! The companies that `serve --sandbox` starts with.
+//! The companies that `serve --sandbox` starts with, and referrals for those who want many.
 
+pub mod deals;
 pub mod seed;

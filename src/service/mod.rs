@@ -4,8 +4,12 @@ pub mod administration;
 pub mod clock;
 pub mod expiry;
 pub mod referrals;
+pub mod seal;
 pub mod verify;
 
+use std::time::Duration;
+
+use self::seal::Seal;
 use crate::{
     domain::{
         json::JsonLimits,
@@ -25,6 +29,8 @@ pub struct Context {
     pub clock: Clock,
     /// Gives ids and salts.
     pub random: Random,
+    /// Signs what clients carry from one call to the next.
+    pub seal: Seal,
     /// What an operator can set.
     pub settings: Settings,
 }
@@ -40,4 +46,17 @@ pub struct Settings {
     pub links: Links,
     /// How long an idempotency key is remembered.
     pub idempotency_keep_secs: i64,
+    /// How large queries may be, and what they may cost.
+    pub queries: Queries,
+}
+
+/// How large queries may be, and what they may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Queries {
+    /// Sizes of the options' texts.
+    pub limits: odata::Limits,
+    /// Referrals on a page.
+    pub page_size_max: u32,
+    /// How long a query may take.
+    pub budget: Duration,
 }

@@ -1,6 +1,7 @@
-//! Proof that the log is whole: positions without a gap, hashes that chain, documents that the changes rebuild.
+//! Proof that the log is whole (positions without a gap, hashes that chain, documents that the changes rebuild), and
+//! that what is written down of who sees which referral says what the referrals say.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -11,10 +12,10 @@ use crate::{
         change::{Hash, Replay, chain_hash},
         referral::Referral,
     },
-    storage::{IndexedReferral, LoggedChange, Store, StoreError},
+    storage::{IndexedReferral, LoggedChange, Store, StoreError, WrittenViewer},
 };
 
-/// Changes read at once.
+/// Changes, referrals or viewers read at once.
 const PAGE: u32 = 1000;
 /// Problems listed; more are counted.
 const PROBLEMS_MAX: usize = 100;
@@ -89,6 +90,7 @@ pub async fn verify(store: &Store) -> Result<Verification, StoreError> {
     for id in logged_ids {
         found.problem(format!("referral {id} is in the log, but not stored"));
     }
+    check_viewers(store, scope, &mut found).await?;
     Ok(found)
 }
 
@@ -121,6 +123,7 @@ async fn check_documents(
             page => page?,
         };
         let Some(last) = page.last() else { return Ok(()) };
+        check_viewers_of(store, scope, (last_id, last.stored.id), found).await?;
         last_id = last.stored.id;
         for indexed in &page {
             let stored = &indexed.stored;
@@ -139,6 +142,68 @@ async fn check_documents(
     }
 }
 
+/// Checks that whoever sees the referrals with ids after the first, up to the second, has the row that says so.
+async fn check_viewers_of(
+    store: &Store,
+    scope: SystemScope,
+    (after, last): (Uuid, Uuid),
+    found: &mut Verification,
+) -> Result<(), StoreError> {
+    for wrong in store.list_wrong_viewers(scope, after, last).await? {
+        let (id, viewer) = (wrong.referral_id, wrong.organization_id);
+        found.problem(match wrong.column {
+            Some(column) => format!(
+                "referral {id}: column {column} of the row of organization {viewer} in referral_viewers is not what \
+                 the referrals say"
+            ),
+            None => {
+                format!("referral {id}: organization {viewer} may see it, and has no row in referral_viewers")
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Checks that whoever has a row may see the referral, and that the rows are counted.
+async fn check_viewers(
+    store: &Store,
+    scope: SystemScope,
+    found: &mut Verification,
+) -> Result<(), StoreError> {
+    let mut viewers: BTreeSet<String> = store.list_counted_viewers(scope).await?.into_iter().collect();
+    let mut last: Option<WrittenViewer> = None;
+    loop {
+        let mut page = match store.list_written_viewers(scope, last.as_ref(), PAGE).await {
+            Err(error @ StoreError::Corrupt { .. }) => {
+                let after = last.map_or_else(String::new, |it| format!(" after that of {}", it.referral_id));
+                found.problem(format!("a row in referral_viewers{after} cannot be read: {error}"));
+                break;
+            }
+            page => page?,
+        };
+        for row in page.iter().filter(|it| !it.sees) {
+            let (id, viewer) = (row.referral_id, &row.organization_id);
+            found.problem(format!(
+                "referral {id}: organization {viewer} has a row in referral_viewers, and may not see it"
+            ));
+        }
+        viewers.extend(page.iter().map(|it| it.organization_id.clone()));
+        last = match page.pop() {
+            Some(row) => Some(row),
+            None => break,
+        };
+    }
+    for viewer in viewers {
+        let (rows, counted) = store.count_viewer_rows(scope, &viewer).await?;
+        if rows != counted {
+            found.problem(format!(
+                "organization {viewer} has {rows} rows in referral_viewers, and viewer_counts says {counted}"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Returns a column of the record that contradicts its document or who made it.
 fn wrong_column(indexed: &IndexedReferral, first: Option<&LoggedChange>) -> Option<&'static str> {
     let stored = &indexed.stored;
@@ -148,9 +213,13 @@ fn wrong_column(indexed: &IndexedReferral, first: Option<&LoggedChange>) -> Opti
         ("organization_id", stored.organization_id == referral.organization_id),
         ("engagement_id", stored.engagement_id == referral.engagement_id),
         ("inviter", first.is_none_or(|it| it.change.actor_organization_id == stored.inviter)),
+        ("created", indexed.created == referral.created_date_time),
         ("updated", stored.updated == referral.updated_date_time),
         ("status", indexed.status == referral.status),
         ("substatus", indexed.substatus == referral.substatus),
+        ("type", indexed.kind == referral.kind),
+        ("qualification", indexed.qualification == referral.qualification),
+        ("country", indexed.country == referral.customer_profile.address.country),
         ("mpn_id", indexed.mpn_id == referral.mpn_id),
         ("is_shared_with_microsoft", indexed.is_shared_with_microsoft == is_shared),
     ];

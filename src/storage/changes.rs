@@ -133,7 +133,7 @@ impl Store {
     }
 }
 
-fn differences(row: &Row, column: usize) -> Result<Vec<Difference>, StoreError> {
+pub(super) fn differences(row: &Row, column: usize) -> Result<Vec<Difference>, StoreError> {
     serde_json::from_str(&row.text(column)?)
         .map_err(|_| StoreError::Corrupt { column, found: "no list of differences".to_owned() })
 }

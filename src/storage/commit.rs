@@ -1,5 +1,9 @@
 //! The one way to write: a list of statements, the rows that each must touch, and the changes for the log.
 
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
 use super::value::Value;
 use crate::domain::change::{Change, Hash};
 
@@ -8,8 +12,11 @@ use crate::domain::change::{Change, Hash};
 pub struct Commit {
     pub(super) steps: Vec<Step>,
     pub(super) changes: Vec<(Change, Hash)>,
-    /// Key that at most one commit in the cluster may hold at a time; PostgreSQL tries an advisory lock on it.
-    pub(super) twin_lock: Option<Hash>,
+    /// Keys that at most one commit in the cluster may hold at a time; PostgreSQL tries an advisory lock on each.
+    pub(super) twin_locks: Vec<Hash>,
+    /// Engagements whose records are written. PostgreSQL locks them: one transaction does not see the records that
+    /// another one is writing, and would leave out who sees what of them.
+    pub(super) engagements: BTreeSet<Uuid>,
 }
 
 /// One statement of a commit.
@@ -40,6 +47,23 @@ impl Commit {
     /// Starts an empty commit.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Adds all of another commit, so that both are written or neither.
+    ///
+    /// PostgreSQL locks rows in the order of the steps: whoever joins several commits does so in an order that others
+    /// keep too.
+    pub fn join(&mut self, other: Self) {
+        let Self { steps, changes, twin_locks, engagements } = other;
+        self.steps.extend(steps);
+        self.changes.extend(changes);
+        self.twin_locks.extend(twin_locks);
+        self.engagements.extend(engagements);
+    }
+
+    /// Says whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.changes.is_empty()
     }
 
     /// Adds a change to the log.

@@ -55,7 +55,7 @@ impl Drop for InFlight {
 impl Commit {
     /// Adds the memory of what `key` led to. An expired record of the same key is replaced.
     pub fn remember(&mut self, key: IdempotencyKey, record: &IdempotencyRecord, now: Timestamp) {
-        self.twin_lock = Some(key.0);
+        self.twin_locks.push(key.0);
         self.step(
             "INSERT INTO idempotency (key, body_hash, referral_id, expires)
              VALUES ($1, $2, $3, $4)

@@ -16,7 +16,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration {
         version: 1,
         name: "0001_foundation",
@@ -41,10 +41,22 @@ const MIGRATIONS: [Migration; 4] = [
         sqlite: include_str!("../../migrations/sqlite/0004_expiry.sql"),
         postgres: include_str!("../../migrations/postgres/0004_expiry.sql"),
     },
+    Migration {
+        version: 5,
+        name: "0005_viewers",
+        sqlite: include_str!("../../migrations/sqlite/0005_viewers.sql"),
+        postgres: include_str!("../../migrations/postgres/0005_viewers.sql"),
+    },
+    Migration {
+        version: 6,
+        name: "0006_query_functions",
+        sqlite: include_str!("../../migrations/sqlite/0006_query_functions.sql"),
+        postgres: include_str!("../../migrations/postgres/0006_query_functions.sql"),
+    },
 ];
 
 /// The schema version that this program needs.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 6;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied BIGINT NOT NULL)";

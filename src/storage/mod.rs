@@ -11,6 +11,7 @@ mod dialect;
 mod directory;
 mod expiry;
 mod idempotency;
+mod list;
 mod migrations;
 mod numbering;
 mod organizations;
@@ -19,7 +20,7 @@ mod referrals;
 mod sqlite;
 mod value;
 
-use std::{collections::HashSet, fmt, path::PathBuf, sync::Arc};
+use std::{collections::HashSet, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -30,11 +31,13 @@ pub use self::{
     commit::{Commit, Conflict},
     expiry::{DueReferral, Lease},
     idempotency::{IdempotencyKey, IdempotencyRecord, InFlight},
+    list::viewers::{WrittenViewer, WrongViewer},
+    list::{Changed, ChangedWindow, Key, ListQuery, Listed, Place},
     organizations::{NewOrganization, Principal, SigningKey},
     referrals::{IndexedReferral, Inserted, ReferralState},
 };
 use self::{directory::Directory, postgres::Postgres, sqlite::Sqlite, value::Row, value::Value};
-use crate::domain::{change::Hash, sources::Clock};
+use crate::domain::{actor::Scope, change::Hash, sources::Clock};
 
 /// The oldest SQLite that does not lose committed data in WAL mode.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -145,6 +148,9 @@ pub enum StoreError {
     /// The disk is full.
     #[error("the disk is full")]
     Full,
+    /// A query took longer than it may.
+    #[error("the query took longer than it may")]
+    CutOff,
     /// A stored value is not what this program writes.
     #[error("column {column} holds {found}")]
     Corrupt {
@@ -320,6 +326,28 @@ impl Store {
         }
     }
 
+    /// Reads rows for a query that may be a long one: away from the threads that serve requests, and for `budget` at
+    /// most. An organisation has one long query at a time.
+    async fn query_within(
+        &self,
+        budget: Duration,
+        scope: &Scope,
+        sql: String,
+        params: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        match &self.0.backend {
+            Backend::Sqlite(_) => {
+                let (store, organization_id) = (self.clone(), scope.organization_id().clone());
+                let read = move || match &store.0.backend {
+                    Backend::Sqlite(sqlite) => sqlite.query_within(budget, organization_id, &sql, &params),
+                    Backend::Postgres(_) => Ok(Vec::new()),
+                };
+                tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::ReadOnly))
+            }
+            Backend::Postgres(postgres) => postgres.query_within(budget, sql, params).await,
+        }
+    }
+
     async fn query_one(&self, sql: &str, params: &[Value]) -> Result<Option<Row>, StoreError> {
         Ok(self.query(sql, params).await?.into_iter().next())
     }
@@ -336,11 +364,21 @@ impl Store {
         }
     }
 
-    /// Waits until no other writer of this process that asked for a turn on the record holds one.
-    pub async fn take_turn(&self, referral_id: Uuid) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+    /// Waits until no other writer of this process that asked for a turn on one of the records holds one. Turns are
+    /// taken in one order, so that two who want the same records do not wait for each other for ever.
+    pub async fn take_turns(&self, referral_ids: &[Uuid]) -> Vec<tokio::sync::OwnedMutexGuard<()>> {
         // Ids are random, so that their last byte spreads them.
-        let place = self.0.turns.get(usize::from(*referral_id.as_bytes().last()?))?;
-        Some(Arc::clone(place).lock_owned().await)
+        let mut places: Vec<u8> =
+            referral_ids.iter().filter_map(|it| it.as_bytes().last().copied()).collect();
+        places.sort_unstable();
+        places.dedup();
+        let mut turns = Vec::with_capacity(places.len());
+        for place in places {
+            if let Some(place) = self.0.turns.get(usize::from(place)) {
+                turns.push(Arc::clone(place).lock_owned().await);
+            }
+        }
+        turns
     }
 
     fn dialect(&self) -> dialect::Dialect {

@@ -428,6 +428,25 @@ impl Store {
         row.map(|row| row.text(0)).transpose()
     }
 
+    /// Returns a server-wide fact, and writes it first where there is none: whoever comes first decides.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_or_put_setting(&self, name: &str, value: &str) -> Result<String, StoreError> {
+        if let Some(found) = self.find_setting(name).await? {
+            return Ok(found);
+        }
+        let mut commit = Commit::new();
+        commit.step_any_rows(
+            "INSERT INTO settings (name, value)
+             VALUES ($1, $2)
+             ON CONFLICT (name) DO NOTHING",
+            vec![name.into(), value.into()],
+        );
+        self.commit(commit).await?;
+        Ok(self.find_setting(name).await?.unwrap_or_else(|| value.to_owned()))
+    }
+
     /// Writes a server-wide fact.
     ///
     /// # Errors

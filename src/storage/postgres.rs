@@ -3,13 +3,14 @@
 //! A commit runs as a task of its own, so that a caller that goes away cannot leave a transaction half sent
 //! on a connection that goes back to the pool.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use futures_util::future::{join, try_join_all};
 use tokio::sync::Notify;
 use tokio_postgres::{Config, Statement, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use uuid::Uuid;
 
 use super::{
     Commit, Conflict, Mode, StoreError, changes,
@@ -31,7 +32,8 @@ const UNANSWERED_WAIT: Duration = Duration::from_secs(20);
 pub(super) const SESSION: &str = "SET statement_timeout = '15s';
     SET lock_timeout = '5s';
     SET idle_in_transaction_session_timeout = '15s';
-    SET synchronous_commit = on;";
+    SET synchronous_commit = on;
+    SET jit = off;";
 const SESSION_READ_ONLY: &str = "SET default_transaction_read_only = on;";
 
 /// An open PostgreSQL database.
@@ -100,11 +102,20 @@ impl Postgres {
     pub(super) async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
         let client = self.connection().await?;
         let statement = client.prepare_cached(sql).await?;
-        let rows = client.query(&statement, &references(params)).await?;
-        rows.iter()
-            .map(|row| (0..row.len()).map(|it| row.try_get(it)).collect::<Result<_, _>>().map(Row))
-            .collect::<Result<_, _>>()
-            .map_err(StoreError::Postgres)
+        read_rows(&client.query(&statement, &references(params)).await?)
+    }
+
+    /// Reads rows for `budget` at most. The statement is not kept: there are as many texts as callers think of.
+    pub(super) async fn query_within(
+        &self,
+        budget: Duration,
+        sql: String,
+        params: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let client = self.connection().await?;
+        // A task of its own, so that a caller that goes away leaves no open transaction behind.
+        let read = tokio::spawn(async move { read_within(&client, budget, &sql, &params).await });
+        read.await.unwrap_or(Err(StoreError::CutOff))
     }
 
     /// Writes a commit and waits until it is durable.
@@ -118,6 +129,32 @@ impl Postgres {
         }
         outcome
     }
+}
+
+async fn read_within(
+    client: &Object,
+    budget: Duration,
+    sql: &str,
+    params: &[Value],
+) -> Result<Vec<Row>, StoreError> {
+    let begin = format!("BEGIN READ ONLY; SET LOCAL statement_timeout = {}", budget.as_millis().max(1));
+    let typed: Vec<_> = params.iter().map(|it| (it as &(dyn ToSql + Sync), it.postgres_type())).collect();
+    let (begun, rows) = join(client.batch_execute(&begin), client.query_typed(sql, &typed)).await;
+    // Ends the transaction, whether the query succeeded or not.
+    client.batch_execute("COMMIT").await?;
+    begun?;
+    let rows = rows.map_err(|error| match error.code() {
+        Some(&SqlState::QUERY_CANCELED) => StoreError::CutOff,
+        _ => StoreError::Postgres(error),
+    })?;
+    read_rows(&rows)
+}
+
+fn read_rows(rows: &[tokio_postgres::Row]) -> Result<Vec<Row>, StoreError> {
+    rows.iter()
+        .map(|row| (0..row.len()).map(|it| row.try_get(it)).collect::<Result<_, _>>().map(Row))
+        .collect::<Result<_, _>>()
+        .map_err(StoreError::Postgres)
 }
 
 /// Returns a connector for servers that ask for TLS, with the certificates of the system.
@@ -154,14 +191,16 @@ async fn write(client: &Object, commit: &Commit) -> Result<(), StoreError> {
 }
 
 fn all_steps(commit: &Commit) -> Vec<Step> {
-    let lock = commit.twin_lock.map(twin_lock).into_iter();
+    // The twins first: they are refused at once, not when it is their turn.
+    let twin_locks = commit.twin_locks.iter().copied().map(twin_lock);
     let changes = commit.changes.iter().map(|(change, facts)| Step {
         sql: insert_change(),
         params: changes::values(change, facts),
         rows: Some(1),
         conflict: Conflict::Duplicate,
     });
-    lock.chain(commit.steps.iter().cloned()).chain(changes).collect()
+    let locks = twin_locks.chain(engagement_lock(&commit.engagements));
+    locks.chain(commit.steps.iter().cloned()).chain(changes).collect()
 }
 
 /// Tries the lock of a key until the end of the transaction; a twin in flight makes it touch no row.
@@ -173,6 +212,26 @@ fn twin_lock(key: Hash) -> Step {
         rows: Some(1),
         conflict: Conflict::IdempotencyKey,
     }
+}
+
+/// Waits for the locks of engagements, in one order, until the end of the transaction. Every statement that follows
+/// sees what the transactions before it have committed. `None` when there is nothing to lock.
+fn engagement_lock(engagements: &BTreeSet<Uuid>) -> Option<Step> {
+    // Two integers: these locks cannot meet those of one big one, which the others are.
+    let keys: BTreeSet<(i32, i32)> = engagements.iter().map(|it| lock_key(*it)).collect();
+    (!keys.is_empty()).then(|| Step {
+        sql: "SELECT pg_advisory_xact_lock(CAST(key ->> 0 AS integer), CAST(key ->> 1 AS integer))
+             FROM jsonb_array_elements(CAST($1 AS text)::jsonb) key",
+        params: vec![serde_json::json!(keys).to_string().into()],
+        rows: None,
+        conflict: Conflict::Version,
+    })
+}
+
+/// Ids of engagements are random, so any part of one will do.
+fn lock_key(engagement_id: Uuid) -> (i32, i32) {
+    let [a, b, c, d, .., e, f, g, h] = engagement_id.into_bytes();
+    (i32::from_be_bytes([a, b, c, d]), i32::from_be_bytes([e, f, g, h]))
 }
 
 fn insert_change() -> &'static str {
@@ -195,6 +254,10 @@ async fn execute(client: &Object, step: &Step, statement: &Statement) -> Result<
         Ok(touched) => touched,
         Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
             return Err(StoreError::Conflict(step.conflict));
+        }
+        // Whoever is chosen to give way has lost a race like any other.
+        Err(error) if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) => {
+            return Err(StoreError::Conflict(Conflict::Version));
         }
         Err(error) if error.code() == Some(&SqlState::DISK_FULL) => return Err(StoreError::Full),
         Err(error) => return Err(StoreError::Postgres(error)),

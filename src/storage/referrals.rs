@@ -14,9 +14,10 @@ use crate::domain::{
     engagement::Party,
     organization::{LocationScope, OrganizationId},
     referral::Referral,
+    time::Timestamp,
     view::{StoredReferral, VisibleReferral},
     visibility::{self, Relation},
-    vocabulary::{Status, Substatus, Vocabulary},
+    vocabulary::{Qualification, ReferralType, Status, Substatus, Vocabulary},
 };
 
 /// A document with its place in the sequence of its versions.
@@ -67,6 +68,9 @@ impl Commit {
             Conflict::Party,
         );
         self.insert_team(referral);
+        self.engagements.insert(referral.engagement_id);
+        self.write_viewers(referral.id);
+        self.write_other_sight(referral);
     }
 
     /// Replaces a record that must still be `from_version`, which held `before`.
@@ -87,6 +91,12 @@ impl Commit {
                 vec![state.referral.id.into()],
             );
             self.insert_team(state.referral);
+        }
+        self.engagements.insert(state.referral.engagement_id);
+        self.write_viewers(state.referral.id);
+        let has_accepted = |referral: &Referral| visibility::has_accepted(referral.substatus);
+        if has_accepted(before) != has_accepted(state.referral) {
+            self.write_other_sight(state.referral);
         }
     }
 
@@ -307,7 +317,8 @@ impl Store {
     ) -> Result<Vec<IndexedReferral>, StoreError> {
         let sql =
             "SELECT r.id, r.engagement_id, r.organization_id, r.inviter, r.version, r.updated, r.document,
-                r.status, r.substatus, r.mpn_id, r.is_shared_with_microsoft
+                r.status, r.substatus, r.mpn_id, r.is_shared_with_microsoft, r.created, r.type, r.qualification,
+                r.country
              FROM referrals r
              WHERE r.id > $1
              ORDER BY r.id
@@ -321,13 +332,17 @@ impl Store {
                     substatus: word(row, 8)?,
                     mpn_id: row.text_or_null(9)?,
                     is_shared_with_microsoft: row.bool(10)?,
+                    created: row.timestamp(11)?,
+                    kind: word(row, 12)?,
+                    qualification: word(row, 13)?,
+                    country: row.text_or_null(14)?,
                 })
             })
             .collect()
     }
 }
 
-/// A record with the columns that decide who sees it.
+/// A record with the columns that decide who sees it, and what lists filter it by.
 #[derive(Clone, Debug)]
 pub struct IndexedReferral {
     /// The record.
@@ -340,6 +355,14 @@ pub struct IndexedReferral {
     pub mpn_id: Option<String>,
     /// Whether Microsoft's sellers see it.
     pub is_shared_with_microsoft: bool,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Whether other parties take part.
+    pub kind: ReferralType,
+    /// Who qualified the opportunity.
+    pub qualification: Qualification,
+    /// Where the customer is.
+    pub country: Option<String>,
 }
 
 pub(super) fn stored_referral(row: &mut Row) -> Result<StoredReferral, StoreError> {

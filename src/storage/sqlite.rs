@@ -18,9 +18,13 @@ use tokio::sync::oneshot;
 use super::{
     Commit, Mode, SQLITE_VERSION_MIN, StoreError, changes,
     commit::Step,
+    list::{Lanes, functions},
     value::{Row, Value},
 };
-use crate::domain::change::{Hash, chain_hash};
+use crate::domain::{
+    change::{Hash, chain_hash},
+    organization::OrganizationId,
+};
 
 /// Commits in one transaction.
 const GROUP_MAX: usize = 256;
@@ -29,7 +33,9 @@ const QUEUE_MAX: usize = 4096;
 /// How long a commit may wait before it is refused.
 const QUEUE_WAIT: Duration = Duration::from_secs(10);
 const BUSY_WAIT: Duration = Duration::from_secs(5);
-const STATEMENTS_CACHED: usize = 64;
+const STATEMENTS_CACHED: usize = 128;
+/// Steps of SQLite's machine between two looks at the clock: some hundred microseconds.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
 const WRITER_PRAGMAS: &str = "PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
@@ -45,6 +51,7 @@ pub(super) struct Sqlite {
     path: PathBuf,
     readers: Mutex<Vec<Connection>>,
     writer: Option<SyncSender<Job>>,
+    lanes: Lanes,
 }
 
 type Work = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -65,7 +72,7 @@ impl Sqlite {
             Mode::ReadOnly if path.exists() => None,
             Mode::ReadOnly => return Err(StoreError::Missing { path: path.to_owned() }),
         };
-        Ok(Self { path: path.to_owned(), readers: Mutex::default(), writer })
+        Ok(Self { path: path.to_owned(), readers: Mutex::default(), writer, lanes: Lanes::default() })
     }
 
     /// Reads rows on the calling thread.
@@ -78,6 +85,31 @@ impl Sqlite {
         let rows = query(&reader, sql, params);
         self.readers.lock().push(reader);
         Ok(rows?)
+    }
+
+    /// Reads rows on the calling thread, for `budget` at most. See [`Lanes`].
+    pub(super) fn query_within(
+        &self,
+        budget: Duration,
+        organization_id: OrganizationId,
+        sql: &str,
+        params: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        let idle = self.readers.lock().pop();
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => self.open_reader()?,
+        };
+        let mut turn = self.lanes.turn(organization_id, budget);
+        reader.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || !turn.may_go_on()))?;
+        let rows = query(&reader, sql, params);
+        // Takes the handler away, and with it the place in the lane.
+        reader.progress_handler(0, None::<fn() -> bool>)?;
+        self.readers.lock().push(reader);
+        rows.map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => StoreError::CutOff,
+            _ => StoreError::Sqlite(error),
+        })
     }
 
     fn open_reader(&self) -> Result<Connection, StoreError> {
@@ -122,6 +154,7 @@ fn prepare(connection: &Connection, pragmas: &str) -> rusqlite::Result<()> {
     // Otherwise SQLite plans a statement anew whenever another value is bound to it, which costs several times
     // what a point read does.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    functions::register(connection)?;
     connection.execute_batch(pragmas)
 }
 
@@ -316,13 +349,26 @@ fn query(connection: &Connection, sql: &str, params: &[Value]) -> rusqlite::Resu
 /// `?n` by number.
 fn cached<'a>(connection: &'a Connection, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {
     match sql.contains('$') {
-        true => connection.prepare_cached(&sql.replace('$', "?")),
+        true => connection.prepare_cached(&numbered(sql)),
         false => connection.prepare_cached(sql),
     }
 }
 
+/// Writes each `$n` as `?n`; paths into JSON, such as `$.name`, stay as they are.
+fn numbered(sql: &str) -> String {
+    let mut parts = sql.split('$');
+    let mut text = String::with_capacity(sql.len());
+    text.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        text.push(if part.starts_with(|it: char| it.is_ascii_digit()) { '?' } else { '$' });
+        text.push_str(part);
+    }
+    text
+}
+
 fn bind(statement: &mut CachedStatement<'_>, params: &[Value]) -> rusqlite::Result<()> {
-    for (index, value) in params.iter().enumerate() {
+    // What a statement does not mention at its end, it has no place for.
+    for (index, value) in params.iter().enumerate().take(statement.parameter_count()) {
         statement.raw_bind_parameter(index.saturating_add(1), value)?;
     }
     Ok(())

@@ -149,6 +149,18 @@ impl<'a> FromSql<'a> for Value {
     }
 }
 
+impl Value {
+    /// Returns the type that PostgreSQL is told. A null can be cast to any other.
+    pub(super) fn postgres_type(&self) -> Type {
+        match self {
+            Self::Null | Self::Text(_) => Type::TEXT,
+            Self::Int(_) => Type::INT8,
+            Self::Bytes(_) => Type::BYTEA,
+            Self::Uuid(_) => Type::UUID,
+        }
+    }
+}
+
 /// One row of an answer. Columns are read by position; text is moved out.
 #[derive(Debug)]
 pub(super) struct Row(pub(super) Vec<Value>);

@@ -90,7 +90,7 @@ const fn both(what: &'static str, sql: &'static str, said: &'static str) -> Tamp
     Tampering { what, sqlite: sql, postgres: sql, said }
 }
 
-const TAMPERINGS: [Tampering; 20] = [
+const TAMPERINGS: [Tampering; 28] = [
     both(
         "the stored document",
         "UPDATE referrals SET document = replace(document, 'Test Cosell', 'Best Cosell')",
@@ -174,10 +174,46 @@ const TAMPERINGS: [Tampering; 20] = [
     ),
     both("where a record belongs", "UPDATE referrals SET mpn_id = '1'", "mpn_id"),
     both("where a record stands", "UPDATE referrals SET status = 'Closed'", "status"),
+    both("when a record was made", "UPDATE referrals SET created = created + 1", "column created is not"),
+    both(
+        "whether others take part",
+        "UPDATE referrals SET type = 'Independent' WHERE organization_id = 'msft'",
+        "column type is not",
+    ),
+    both(
+        "who qualified a record",
+        "UPDATE referrals SET qualification = 'None'",
+        "column qualification is not",
+    ),
+    both("where the customer is", "UPDATE referrals SET country = NULL", "column country is not"),
     both(
         "whether Microsoft sees a record",
         "UPDATE referrals SET is_shared_with_microsoft = 1",
         "is_shared_with_microsoft",
+    ),
+    both(
+        "a row of who sees a record, deleted",
+        "DELETE FROM referral_viewers WHERE organization_id = 'msft'",
+        "organization msft may see it, and has no row in referral_viewers",
+    ),
+    both(
+        "a row of who sees a record, altered",
+        "UPDATE referral_viewers SET country = 'XX' WHERE organization_id = 'msft'",
+        "column country of the row of organization msft in referral_viewers is not what",
+    ),
+    both(
+        "a row of who sees a record, invented",
+        "INSERT INTO referral_viewers
+         SELECT 'f4b6a1c0-52d7-4c7e-9a53-0d1c6f0e2b84', created, referral_id, relation, has_accepted, direction, status,
+            substatus, type, qualification, country, updated
+         FROM referral_viewers
+         WHERE organization_id = 'msft'",
+        "organization f4b6a1c0-52d7-4c7e-9a53-0d1c6f0e2b84 has a row in referral_viewers, and may not see it",
+    ),
+    both(
+        "how many records an organisation sees",
+        "UPDATE viewer_counts SET count = count + 1 WHERE organization_id = 'msft'",
+        "organization msft has 2 rows in referral_viewers, and viewer_counts says",
     ),
     both("a referral that is deleted", "DELETE FROM referrals", "is in the log, but not stored"),
     Tampering {
@@ -203,8 +239,10 @@ async fn nothing_is_altered_unnoticed(#[case] backend: Backend) {
     world.post(ALEX, connect).await.created();
     world.store.settle().await.unwrap();
     let tables: &[&str] = match backend {
-        Backend::Sqlite => &["referrals", "changes"],
-        Backend::Postgres => &["referrals", "changes", "change_positions"],
+        Backend::Sqlite => &["referrals", "changes", "referral_viewers", "viewer_counts"],
+        Backend::Postgres => {
+            &["referrals", "changes", "change_positions", "referral_viewers", "viewer_counts"]
+        }
     };
     let overriding = if backend == Backend::Postgres { "OVERRIDING SYSTEM VALUE" } else { "" };
     for table in tables {

@@ -11,6 +11,7 @@
 
 mod access;
 mod administration;
+mod batch;
 mod changes;
 mod cli;
 mod create;
@@ -19,7 +20,9 @@ mod idempotency;
 mod isolation;
 mod lenient;
 mod lifecycle;
+mod list;
 mod log;
+mod metadata;
 mod openapi;
 mod races;
 mod read;

@@ -13,9 +13,12 @@ use serde_json::{Value, json};
 
 use crate::{
     administration::{ADA, CONTOSO_PLACE, ORGANIZATION, PARTNERS, PROFILES, SOLUTIONS, USERS, call},
+    batch::BATCH,
     world::*,
 };
 
+const ROOT: &str = "/v1.0/engagements";
+const SCHEMA: &str = "/v1.0/engagements/$metadata";
 const ONE: &str = "/v1.0/engagements/referrals/{id}";
 const CHANGES: &str = "/v1.0/engagements/referrals/{id}/changes";
 const ACTIONS: &str = "/v1.0/engagements/referrals/{id}/actions";
@@ -30,9 +33,14 @@ const TOKEN_V1: &str = "/{tenant}/oauth2/token";
 const TOKEN_V2: &str = "/{tenant}/oauth2/v2.0/token";
 
 /// Every operation that is served, but for the description and its page.
-const OPERATIONS: [(&str, &str); 36] = [
+const OPERATIONS: [(&str, &str); 42] = [
+    ("get", ROOT),
+    ("get", SCHEMA),
     ("get", REFERRALS),
     ("post", REFERRALS),
+    ("post", "/v1.0/engagements/referrals/$query"),
+    ("get", "/v1.0/engagements/referrals/$count"),
+    ("get", "/v1.0/engagements/referrals/delta"),
     ("get", ONE),
     ("put", ONE),
     ("patch", ONE),
@@ -40,6 +48,7 @@ const OPERATIONS: [(&str, &str); 36] = [
     ("post", ACTION),
     ("post", SHARE),
     ("get", CHANGES),
+    ("post", BATCH),
     ("get", ORGANIZATION),
     ("put", ORGANIZATION),
     ("get", PARTNERS),
@@ -233,6 +242,45 @@ async fn every_answer_on_referrals_fits_its_schema(#[case] backend: Backend) {
     assert_described(&description, changes, 200, &short);
     assert_described(&description, changes, 400, &world.get_path(FAY, &format!("{path}?$top=x"), &[]).await);
     assert_described(&description, changes, 401, &world.get_anonymously(&path).await);
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn every_answer_to_a_batch_fits_its_schema(#[case] backend: Backend) {
+    let world = World::with(backend, |config| config.limits.rate_per_application_per_minute = 9).await;
+    let description = description(&world).await;
+    let operation = ("post", BATCH);
+    let schema = &description["paths"][BATCH]["post"]["requestBody"]["content"]["application/json"]["schema"];
+    let request = json!({"id": "1", "method": "get", "url": "organization"});
+    let with =
+        |member: &str, value: Value| json!({"requests": [edited(request.clone(), &[(member, value)])]});
+
+    for (sent, status) in [
+        (json!({ "requests": [] }), 200),
+        (
+            json!({ "requests": [request, {"id": "2", "method": "POST", "url": "/referrals", "headers": {"Prefer": "x"},
+            "body": own_deal(), "dependsOn": ["1"], "atomicityGroup": "g", "if": null}] }),
+            200,
+        ),
+        (json!({}), 400),
+        (with("/url", json!("")), 400),
+        (with("/method", json!("trace")), 400),
+        (with("/dependsOn", json!([1])), 400),
+        (with("/headers", json!({"prefer": null})), 400),
+    ] {
+        assert_described(
+            &description,
+            operation,
+            status,
+            &call(&world, ALEX, Method::POST, BATCH, &sent).await,
+        );
+        assert_eq!(violations(&description, schema, &sent).is_empty(), status == 200, "{sent}");
+    }
+    assert_described(&description, operation, 429, &call(&world, ALEX, Method::POST, BATCH, json!({})).await);
+    let anonymous = with_headers(Method::POST, BATCH, &[]).body(Body::empty()).unwrap();
+    assert_described(&description, operation, 401, &world.send(anonymous).await);
 }
 
 #[rstest]

@@ -179,6 +179,25 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Reads a column of texts behind the store's back, sorted.
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
+        let mut texts: Vec<String> = match self {
+            Self::Sqlite(_) => {
+                let connection = rusqlite::Connection::open(self.path()).unwrap();
+                let mut statement = connection.prepare(sql).unwrap();
+                statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+            }
+            Self::Postgres { .. } => {
+                let rows = connect(&self.url()).await.query(sql, &[]).await.unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+        };
+        texts.sort();
+        texts
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         let Self::Postgres { server, name } = self else { return };

@@ -1,20 +1,22 @@
-//! `cargo xtask bench`: the server beside a minimal one and one that only answers, under the same load.
+//! `cargo xtask bench`: the server beside a minimal one and one that only answers, under the same load; `list` is told
+//! in its own file.
 //!
 //! Each server runs alone, in alternating rounds, from an empty folder and an empty database; the table
 //! shows medians. Processor time per request is the number to read: it does not depend on what else the
 //! machine does, or on how much of it the load generator takes.
 
+pub(crate) mod list;
+
 use std::{
     os::unix::process::CommandExt,
     path::PathBuf,
-    process::Command,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use http::StatusCode;
 
 use crate::{
@@ -36,11 +38,20 @@ const WARM_UP: u64 = 500;
 /// Referrals that `get` reads.
 const REFERRALS_READ: u64 = 5_000;
 
-/// Options of `cargo xtask bench`.
+/// What to measure.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// POST of the fixture
+    Create(Options),
+    /// GET by id
+    Get(Options),
+    /// Lists of referrals, at several sizes of the database
+    List(list::Options),
+}
+
+/// Options of `cargo xtask bench create` and `get`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// What to measure.
-    operation: Operation,
     /// Which database.
     #[arg(long, default_value = "both")]
     database: Database,
@@ -61,11 +72,9 @@ pub(crate) struct Options {
     peers: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Operation {
-    /// POST of the fixture.
     Create,
-    /// GET by id.
     Get,
 }
 
@@ -130,17 +139,27 @@ impl Subject {
 }
 
 /// Measures, and prints a table per database.
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(command: &Command) -> Result<()> {
     let workspace = Workspace::find()?;
-    if cfg!(debug_assertions) {
+    let is_for_real = !matches!(command, Command::List(list) if list.is_trial());
+    if cfg!(debug_assertions) && is_for_real {
         return run_release(&workspace);
     }
     println!("machine: {}", machine::describe()?);
+    match command {
+        Command::Create(options) => run_points(&workspace, Operation::Create, options),
+        Command::Get(options) => run_points(&workspace, Operation::Get, options),
+        Command::List(options) => list::run(&workspace, options),
+    }
+}
+
+fn run_points(workspace: &Workspace, operation: Operation, options: &Options) -> Result<()> {
     for &database in options.database.each() {
-        measure_on(&workspace, options, database)?;
+        measure_on(workspace, operation, options, database)?;
     }
     if let Some(folder) = &options.peers {
-        process::run("measuring other programs", Command::new("bash").arg("run_all.sh").current_dir(folder))?;
+        let mut command = std::process::Command::new("bash");
+        process::run("measuring other programs", command.arg("run_all.sh").current_dir(folder))?;
     }
     Ok(())
 }
@@ -148,26 +167,37 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Builds everything with optimisations and becomes the optimised build of this program.
 fn run_release(workspace: &Workspace) -> Result<()> {
     workspace.build(Profile::Release)?;
-    let error =
-        Command::new(workspace.binary("xtask", Profile::Release)?).args(std::env::args_os().skip(1)).exec();
+    let error = std::process::Command::new(workspace.binary("xtask", Profile::Release)?)
+        .args(std::env::args_os().skip(1))
+        .exec();
     Err(error).context("cannot run the optimised build of xtask")
 }
 
-fn measure_on(workspace: &Workspace, options: &Options, database: Database) -> Result<()> {
+fn measure_on(
+    workspace: &Workspace,
+    operation: Operation,
+    options: &Options,
+    database: Database,
+) -> Result<()> {
     let postgres = match database {
         Database::Postgres => Some(Postgres::start(workspace, Durability::On)?),
         Database::Sqlite | Database::Both => None,
     };
     let scratch = workspace.scratch("disk")?;
     let durable = machine::durable_writes_per_second(scratch.path())?;
-    println!("\n{}: {} over {} connections", options.describe(), database.name(), options.connections);
+    println!(
+        "\n{}: {} over {} connections",
+        options.describe(operation),
+        database.name(),
+        options.connections
+    );
     println!("this disk: {durable:.0} durable writes of 4 KiB a second, one after another");
     let mut results: Vec<(Subject, Vec<Round>)> =
         options.servers.iter().map(|&it| (it, Vec::new())).collect();
     for number in 0..ROUNDS {
         for (subject, rounds) in &mut results {
             let name = format!("bench_{}_{number}", subject.kind().name());
-            let round = measure_once(workspace, options, subject.kind(), postgres.as_ref(), &name);
+            let round = measure_once(workspace, operation, options, subject.kind(), postgres.as_ref(), &name);
             let round =
                 round.with_context(|| format!("round {} of {}", number + 1, subject.kind().name()))?;
             eprintln!(
@@ -184,8 +214,8 @@ fn measure_on(workspace: &Workspace, options: &Options, database: Database) -> R
 }
 
 impl Options {
-    fn describe(&self) -> String {
-        let operation = match self.operation {
+    fn describe(&self, operation: Operation) -> String {
+        let operation = match operation {
             Operation::Create => "create",
             Operation::Get => "get",
         };
@@ -199,6 +229,7 @@ impl Options {
 /// Starts one server on empty data, loads it, and reads what it cost.
 fn measure_once(
     workspace: &Workspace,
+    operation: Operation,
     options: &Options,
     kind: Kind,
     postgres: Option<&Postgres>,
@@ -217,7 +248,7 @@ fn measure_once(
     };
     let server = setup.start()?;
     let client = Arc::new(Client::new(&server)?);
-    let plan = match options.operation {
+    let plan = match operation {
         Operation::Create => plan_create(options, &server, client)?,
         Operation::Get => plan_get(options, &server, client)?,
     };

@@ -29,6 +29,11 @@ use serde_json::Value;
 use self::document::Document;
 use crate::server::{CREATE_REQUEST, write_lock};
 
+pub(crate) use self::{postgres::fill as fill_postgres, sqlite::fill as fill_sqlite};
+
+/// Documents of a page.
+const PAGE_SIZE: i64 = 100;
+
 /// Options of the compared servers.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -74,7 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 async fn serve(options: &Options) -> Result<()> {
     let store = Arc::new(open(options).await?);
     let router = Router::new()
-        .route("/v1.0/engagements/referrals", post(create))
+        .route("/v1.0/engagements/referrals", post(create).get(list))
         .route("/v1.0/engagements/referrals/{id}", get(find))
         .with_state(store);
     let listener = tokio::net::TcpListener::bind(options.listen).await?;
@@ -126,6 +131,18 @@ async fn find(State(store): State<Arc<Store>>, Path(id): Path<String>) -> Respon
         Ok(etag) => success(body, etag),
         Err(_) => failure(StatusCode::INTERNAL_SERVER_ERROR),
     }
+}
+
+/// Answers with the newest documents: what any server has to read and send for a page.
+async fn list(State(store): State<Arc<Store>>) -> Response {
+    let found = match &*store {
+        Store::Nowhere(fixed) => Ok(vec![fixed.clone()]),
+        Store::Sqlite(sqlite) => sqlite.list(PAGE_SIZE),
+        Store::Postgres(postgres) => postgres.list(PAGE_SIZE).await,
+    };
+    let Ok(documents) = found else { return failure(StatusCode::INTERNAL_SERVER_ERROR) };
+    let body = [b"{\"value\":[", documents.join(&b","[..]).as_slice(), b"]}"].concat();
+    success(body.into(), HeaderValue::from_static("\"0\""))
 }
 
 fn success(body: Bytes, etag: HeaderValue) -> Response {

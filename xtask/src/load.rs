@@ -120,6 +120,12 @@ pub(crate) fn run(plan: Plan) -> Result<Outcome> {
     runtime.block_on(drive(plan))
 }
 
+/// Sends one request over a connection of its own.
+pub(crate) fn ask(address: SocketAddr, call: Call) -> Result<(StatusCode, Bytes)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { answer(&mut connect(address).await?, call).await })
+}
+
 /// Carries out a plan.
 pub(crate) async fn drive(plan: Plan) -> Result<Outcome> {
     let next = Arc::new(AtomicU64::new(0));

@@ -1,6 +1,6 @@
 //! `cargo xtask`: the project's own commands. They install what they need and say so.
 //!
-//! * `test` runs every test on both databases, then the contract, PATCH and crash checks on a real server.
+//! * `test` runs every test on both databases, then the contract, PATCH, OData and crash checks on a real server.
 //! * `bench` measures the server beside the machine's own limits.
 //! * `crash` kills the server again and again and looks for what it had acknowledged.
 
@@ -9,6 +9,7 @@
 
 mod bench;
 mod crash;
+mod judges;
 mod limits;
 mod load;
 mod machine;
@@ -32,10 +33,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Command {
-    /// Runs every test on both databases, then the contract, PATCH and crash checks.
+    /// Runs every test on both databases, then the contract, PATCH, OData and crash checks.
     Test(suite::Options),
     /// Measures the server beside a minimal server and one that only answers.
-    Bench(bench::Options),
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Kills the server at random moments and looks for every acknowledged referral.
     Crash(crash::Options),
     /// Runs one of the servers that `bench` compares with.

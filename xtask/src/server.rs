@@ -24,6 +24,9 @@ pub(crate) const LOCK_FILE: &str = "liaison.lock";
 /// The fixture that every create sends.
 pub(crate) const CREATE_REQUEST: &str = include_str!("../../tests/data/create-shared.request.json");
 
+/// The sandbox's organisation that has most of everything.
+const CONTOSO: &str = "7d23e5ca-19dc-4eaa-aac8-5e6b559f0d1d";
+
 /// Where referrals are.
 const REFERRALS: &str = "/v1.0/engagements/referrals";
 
@@ -132,6 +135,16 @@ impl Setup {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
+    /// Runs a command of `liaison` on the same data that shows how far it is.
+    pub(crate) fn run(&self, step: &str, command: &[&str]) -> Result<()> {
+        fs::create_dir_all(&self.data)?;
+        let mut process = Command::new(&self.program);
+        process.args(command).arg("--data").arg(&self.data).current_dir(&self.data);
+        // Not an argument: what is run is printed, and a URL has a password.
+        process.envs(self.database_url.iter().map(|it| ("LIAISON_DATABASE_URL", it)));
+        crate::process::run(step, &mut process)
+    }
+
     fn place(&self) -> Vec<String> {
         let mut arguments = vec!["--data".to_owned(), self.data.to_string_lossy().into_owned()];
         if let Some(url) = &self.database_url {
@@ -176,10 +189,15 @@ impl Server {
         self.process.pid()
     }
 
-    /// Returns a token for Contoso's Referrals admin; the compared servers take anything.
+    /// Returns a token for Contoso's Referrals admin.
     pub(crate) fn token(&self) -> Result<String> {
+        self.token_of(CONTOSO)
+    }
+
+    /// Returns a token for the Referrals admin of an organisation; the compared servers take anything.
+    fn token_of(&self, organization: &str) -> Result<String> {
         match self.setup.kind {
-            Kind::Liaison => self.setup.ask(&["token"]),
+            Kind::Liaison => self.setup.ask(&["token", "--organization", organization]),
             Kind::Minimal | Kind::Eager | Kind::Bare => Ok("none".to_owned()),
         }
     }
@@ -208,14 +226,24 @@ impl Server {
 
 /// Requests to one server, with the headers made once.
 pub(crate) struct Client {
+    base_url: String,
     host: String,
     authorization: String,
 }
 
 impl Client {
-    /// Signs in to a server.
+    /// Signs in to a server for Contoso.
     pub(crate) fn new(server: &Server) -> Result<Self> {
-        Ok(Self { host: server.address()?.to_string(), authorization: format!("Bearer {}", server.token()?) })
+        Self::of(server, CONTOSO)
+    }
+
+    /// Signs in to a server for an organisation of the sandbox.
+    pub(crate) fn of(server: &Server, organization: &str) -> Result<Self> {
+        Ok(Self {
+            base_url: server.base_url().to_owned(),
+            host: server.address()?.to_string(),
+            authorization: format!("Bearer {}", server.token_of(organization)?),
+        })
     }
 
     /// Returns a POST of a new referral.
@@ -230,10 +258,45 @@ impl Client {
         request.body(Full::default()).expect("an id that a server made fits into a path")
     }
 
+    /// Returns a PATCH that puts the sales stage of a referral to another value.
+    pub(crate) fn patch(&self, id: &str, stage: &str) -> Call {
+        let body = format!(r#"[{{"op":"replace","path":"/salesStage","value":"{stage}"}}]"#);
+        let request = self.request(Method::PATCH, &format!("{REFERRALS}/{id}"));
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        request.body(Full::new(body.into())).expect("an id that a server made fits into a path")
+    }
+
+    /// Returns a GET of the list: of a query behind its path (`?$top=1`, `/$count`), or of a whole address that the
+    /// server gave.
+    pub(crate) fn list(&self, query: &str, page_size: Option<u32>) -> Call {
+        let path = match query.strip_prefix(&self.base_url) {
+            Some(given) => given.to_owned(),
+            None => format!("{REFERRALS}{}", encoded(query)),
+        };
+        let mut request = self.request(Method::GET, &path);
+        if let Some(size) = page_size {
+            request = request.header("prefer", format!("odata.maxpagesize={size}"));
+        }
+        request.body(Full::default()).expect("what is no character of an address is written with %")
+    }
+
     fn request(&self, method: Method, path: &str) -> http::request::Builder {
         let request = Request::builder().method(method).uri(path);
         request.header(header::HOST, &self.host).header(header::AUTHORIZATION, &self.authorization)
     }
+}
+
+/// Writes what is no character of an address with `%`.
+fn encoded(query: &str) -> String {
+    let mut text = String::with_capacity(query.len());
+    for byte in query.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => text.push(char::from(byte)),
+            byte if b"-._~/?$&=():,;@*!".contains(&byte) => text.push(char::from(byte)),
+            byte => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
 }
 
 /// Returns the `id` member of a referral.
@@ -254,4 +317,14 @@ fn socket_address(base_url: &str) -> Result<SocketAddr> {
     let host = base_url.strip_prefix("http://").context("a server under test speaks plain HTTP")?;
     let address = host.trim_end_matches('/').parse();
     address.with_context(|| format!("{base_url} names no loopback address and port"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::encoded;
+
+    #[test]
+    fn a_query_becomes_an_address_and_stays_readable() {
+        assert_eq!(encoded("?$filter=name eq 'Ä b'&$top=1"), "?$filter=name%20eq%20%27%C3%84%20b%27&$top=1");
+    }
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: every test on both databases, then the contract, PATCH and crash checks on a real server.
+//! `cargo xtask test`: every test on both databases, then the contract, PATCH, OData and crash checks on a real
+//! server.
 
 use std::{
     fs,
@@ -14,6 +15,7 @@ use clap::Args;
 use crate::{
     bench::Database,
     crash,
+    judges::Judges,
     load::{self, Plan, Stop, judge_success},
     postgres::{Durability, Postgres},
     process,
@@ -45,11 +47,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     tests.args(["test", "--workspace", "--locked"]).env(POSTGRES_URL_VARIABLE, postgres.url());
     if let Some(filter) = &options.filter {
         process::run("running tests that match the filter", tests.arg("--").arg(filter))?;
-        println!("== filtered: the contract, PATCH and crash checks were not run");
+        println!("== filtered: the contract, PATCH, OData and crash checks were not run");
         return Ok(());
     }
     let schemathesis = tools::schemathesis(&workspace)?;
     let python = tools::python_with_jsonpatch(&workspace)?;
+    let judges = Judges::find(&workspace)?;
     process::run("running the tests", &mut tests)?;
     // The tests have built both programs, with the same features.
     let liaison = workspace.binary("liaison", Profile::Debug)?;
@@ -57,6 +60,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     check_contract(&workspace, &schemathesis, &liaison, Some(postgres.create_database("contract")?))?;
     check_patches(&workspace, &python, &liaison, None)?;
     check_patches(&workspace, &python, &liaison, Some(postgres.create_database("patches")?))?;
+    check_odata(&workspace, &judges, &liaison, None)?;
+    check_odata(&workspace, &judges, &liaison, Some(postgres.create_database("odata")?))?;
     check_crashes(&workspace, &liaison)
 }
 
@@ -136,6 +141,21 @@ fn check_patches(
         .arg(workspace.root.join("tests/data/create-shared.request.json"))
         .env("LIAISON_TOKEN", server.token()?);
     process::run(&format!("comparing PATCH with jsonpatch on {database}"), &mut command)?;
+    server.stop()
+}
+
+/// Has a real server judged by other people's OData tools.
+fn check_odata(
+    workspace: &Workspace,
+    judges: &Judges,
+    liaison: &Path,
+    database_url: Option<String>,
+) -> Result<()> {
+    println!("== OData on {}", name_of(database_url.as_ref()));
+    let scratch = workspace.scratch("odata")?;
+    let server = start(&scratch, liaison, database_url)?;
+    judges.check_metadata(&server, scratch.path())?;
+    judges.check_clients(&server, scratch.path())?;
     server.stop()
 }
 

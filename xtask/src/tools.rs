@@ -1,4 +1,4 @@
-//! What the commands need beside Rust: found on the machine, or installed with Debian's packages and pip.
+//! What the commands need beside Rust: found on the machine, or installed with Debian's packages, pip and npm.
 //!
 //! A C compiler is not looked for here: it is also Rust's linker, so this program could not run without one.
 
@@ -17,6 +17,12 @@ const SCHEMATHESIS_VERSION: &str = "4.32.5";
 
 /// The version of jsonpatch that gives a second opinion on PATCH.
 const JSONPATCH_VERSION: &str = "1.47";
+
+/// The OData client that pages through a real server, and the library that validates its metadata.
+const ODATA_PACKAGES: [(&str, &str); 2] = [("python-odata", "0.8.1"), ("lxml", "6.1.3")];
+
+/// The oldest Node.js with `fetch`.
+const NODE_MAJOR_MIN: u32 = 18;
 
 /// Where Debian keeps the programs of each PostgreSQL version.
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
@@ -48,7 +54,7 @@ pub(crate) fn schemathesis(workspace: &Workspace) -> Result<PathBuf> {
     let is_there =
         || version(&program).is_some_and(|it| it.split_whitespace().any(|word| word == SCHEMATHESIS_VERSION));
     if !is_there() {
-        install_from_pip(&venv, "schemathesis", SCHEMATHESIS_VERSION)?;
+        install_from_pip(&venv, &[("schemathesis", SCHEMATHESIS_VERSION)])?;
         ensure!(is_there(), "{} does not run", program.display());
     }
     Ok(program)
@@ -64,15 +70,94 @@ pub(crate) fn python_with_jsonpatch(workspace: &Workspace) -> Result<PathBuf> {
         output.is_ok_and(|it| String::from_utf8_lossy(&it.stdout).trim() == JSONPATCH_VERSION)
     };
     if !is_there() {
-        install_from_pip(&venv, "jsonpatch", JSONPATCH_VERSION)?;
+        install_from_pip(&venv, &[("jsonpatch", JSONPATCH_VERSION)])?;
         ensure!(is_there(), "{} does not find jsonpatch {JSONPATCH_VERSION}", python.display());
     }
     Ok(python)
 }
 
-/// Makes a virtual environment that holds one package.
-fn install_from_pip(venv: &Path, package: &str, version: &str) -> Result<()> {
-    println!("== {package} {version} is not in {}; installing it with pip", venv.display());
+/// Returns the path of a Python that has the OData packages; installs them in a virtual environment of their own when
+/// needed.
+pub(crate) fn python_with_odata(workspace: &Workspace) -> Result<PathBuf> {
+    let venv = workspace.tools().join("odata");
+    let python = venv.join("bin/python");
+    let is_there = || {
+        let program =
+            "import importlib.metadata as it, sys; print(*[it.version(name) for name in sys.argv[1:]])";
+        let names = ODATA_PACKAGES.map(|(name, _)| name);
+        let output = Command::new(&python).args(["-c", program]).args(names).output();
+        let versions = ODATA_PACKAGES.map(|(_, version)| version).join(" ");
+        output.is_ok_and(|it| String::from_utf8_lossy(&it.stdout).trim() == versions)
+    };
+    if !is_there() {
+        install_from_pip(&venv, &ODATA_PACKAGES)?;
+        ensure!(is_there(), "{} does not find {ODATA_PACKAGES:?}", python.display());
+    }
+    Ok(python)
+}
+
+/// Returns a folder with the scripts of `xtask/judges` beside the Node.js packages that its lock file names; installs
+/// them with npm when needed.
+pub(crate) fn node_judges(workspace: &Workspace) -> Result<PathBuf> {
+    let source = workspace.root.join("xtask/judges");
+    let home = workspace.tools().join("judges");
+    if !has_node() {
+        install_packages(&["nodejs", "npm"])?;
+        ensure!(
+            has_node(),
+            "there is still no npm with Node.js {NODE_MAJOR_MIN} or newer: install both, then run again"
+        );
+    }
+    let lock = fs::read(source.join("package-lock.json")).context("the judges have no lock file")?;
+    // Written last, so that half an installation does not count.
+    let installed = home.join("installed.json");
+    if fs::read(&installed).ok().as_ref() != Some(&lock) {
+        println!(
+            "== the Node.js packages of the judges are not in {}; installing them with npm",
+            home.display()
+        );
+        if home.exists() {
+            fs::remove_dir_all(&home).with_context(|| format!("cannot remove {}", home.display()))?;
+        }
+        fs::create_dir_all(&home)?;
+        copy_files(&source, &home)?;
+        let mut npm = Command::new("npm");
+        npm.current_dir(&home).args([
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ]);
+        process::run("installing the Node.js packages of the judges", &mut npm)?;
+        fs::write(installed, lock)?;
+    }
+    copy_files(&source, &home)?;
+    Ok(home)
+}
+
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        if let Some(name) = path.file_name().filter(|_| path.is_file()) {
+            fs::copy(&path, to.join(name)).with_context(|| format!("cannot copy {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Says whether npm and a Node.js that is new enough are on `PATH`.
+fn has_node() -> bool {
+    let major = version(Path::new("node"))
+        .and_then(|it| it.trim().trim_start_matches('v').split('.').next()?.parse::<u32>().ok());
+    major.is_some_and(|it| it >= NODE_MAJOR_MIN) && version(Path::new("npm")).is_some()
+}
+
+/// Makes a virtual environment that holds some packages.
+fn install_from_pip(venv: &Path, packages: &[(&str, &str)]) -> Result<()> {
+    let pinned: Vec<String> = packages.iter().map(|(name, version)| format!("{name}=={version}")).collect();
+    let names = pinned.join(", ");
+    println!("== {names} is not in {}; installing it with pip", venv.display());
     if !can_make_venv() {
         install_packages(&["python3", "python3-venv"])?;
         ensure!(
@@ -85,8 +170,8 @@ fn install_from_pip(venv: &Path, package: &str, version: &str) -> Result<()> {
     }
     process::run("making a virtual environment", Command::new("python3").args(["-m", "venv"]).arg(venv))?;
     let mut pip = Command::new(venv.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check"]).arg(format!("{package}=={version}"));
-    process::run(&format!("installing {package}"), &mut pip)
+    pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(&pinned);
+    process::run(&format!("installing {names}"), &mut pip)
 }
 
 /// Says whether this process is root.

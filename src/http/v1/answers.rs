@@ -6,10 +6,15 @@ use serde_json::json;
 
 use crate::{
     domain::{etag::ETag, report::Report, revision::Handling, view::View},
-    http::{error::ApiError, extract::preferences},
+    http::{
+        error::ApiError,
+        extract::preferences,
+        format::Format,
+        metadata::control::{self, Entity},
+    },
+    service::referrals::Document,
 };
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const REPORT_HEADER: HeaderName = HeaderName::from_static("liaison-report");
@@ -100,8 +105,8 @@ pub(super) fn written(status: StatusCode, written: Written, preferences: Prefere
     let is_empty = preferences.returns.unwrap_or(usual) == Return::Minimal;
     let mut response = match (is_empty, preferences.wants_report) {
         (true, _) => Response::new(Body::empty()),
-        (false, true) => json_body(with_report(view.body, &report)),
-        (false, false) => json_body(view.body),
+        (false, true) => json_body(with_report(view.body, &report), Format::default()),
+        (false, false) => json_body(view.body, Format::default()),
     };
     *response.status_mut() = if is_empty { StatusCode::NO_CONTENT } else { status };
     let headers = response.headers_mut();
@@ -121,18 +126,23 @@ pub(super) fn written(status: StatusCode, written: Written, preferences: Prefere
     response
 }
 
-/// Answers a read.
-pub(super) fn document(status: StatusCode, view: View) -> Response {
-    let mut response = json_body(view.body);
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::ETAG, etag_value(view.etag));
-    response
+/// Puts a referral into the format that is wanted.
+pub(super) fn in_format(base_url: &str, document: Document, format: Format) -> String {
+    let Document { body, id, engagement_id, etag } = document;
+    control::apply(body, format, &Entity { base_url, id, engagement_id, etag })
+}
+
+/// Says whether one of the tokens that the caller has is `etag`, or any will do.
+pub(super) fn matches_any(headers: &HeaderMap, etag: &str) -> bool {
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").trim_matches('"').to_ascii_lowercase();
+    let sent = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|it| it.to_str().ok());
+    sent.flat_map(|it| it.split(',')).any(|it| it.trim() == "*" || bare(it) == bare(etag))
 }
 
 /// Answers with a JSON text.
-pub(super) fn json_body(text: String) -> Response {
+pub(super) fn json_body(text: String, format: Format) -> Response {
     let mut response = Response::new(Body::from(text));
-    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response.headers_mut().insert(header::CONTENT_TYPE, format.content_type());
     response
 }
 

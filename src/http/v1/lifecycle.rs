@@ -28,6 +28,7 @@ use crate::{
         error::{ApiError, ErrorEnvelope, ErrorObject},
         extract::{idempotency_key, referral_id, require_json},
         failure::path_unknown,
+        format::Format,
         limits::read_body,
     },
     service::referrals::{self, Possibility, ShareRequest, Wish},
@@ -118,7 +119,7 @@ async fn actions(
         category: found.category.as_str(),
         actions: found.actions.into_iter().map(|it| action_answer(it, &uri)).collect(),
     };
-    Ok(json_body(serde_json::to_string(&answer).map_err(|_| unwritable())?))
+    Ok(json_body(serde_json::to_string(&answer).map_err(|_| unwritable())?, Format::default()))
 }
 
 fn side_name(side: Side) -> &'static str {
@@ -186,10 +187,15 @@ async fn act(
     body: Body,
 ) -> Result<Response, ApiError> {
     let Ok(Path((id, action))) = path else { return Err(path_unknown()) };
-    let action = Action::parse(&action).filter(|it| is_posted(*it)).ok_or_else(path_unknown)?;
+    let action = posted(&action).ok_or_else(path_unknown)?;
     let sent = Sent::read(&app, Ok(Path(id)), query.as_deref(), &headers, body).await?;
     let request = sent.request(Wish::Act(action, &sent.body), idempotency_key(&headers, &app)?);
     revise(&app, &actor, request, (sent.preferences, Return::Representation)).await
+}
+
+/// Returns the action that a path names; `None` for what nobody does by name.
+pub(super) fn posted(name: &str) -> Option<Action> {
+    Action::parse(name).filter(|it| is_posted(*it))
 }
 
 fn is_posted(action: Action) -> bool {
@@ -295,5 +301,5 @@ async fn share(
         }
     });
     let answer = ShareAnswer { value: value.collect() };
-    Ok(json_body(serde_json::to_string(&answer).map_err(|_| unwritable())?))
+    Ok(json_body(serde_json::to_string(&answer).map_err(|_| unwritable())?, Format::default()))
 }

@@ -2,12 +2,14 @@
 
 mod administration;
 mod answers;
+pub mod batch;
 pub mod business_profiles;
 pub mod changes;
+pub mod delta;
 pub mod lifecycle;
+pub mod list;
 pub mod organization;
 pub mod referrals;
-pub mod related;
 pub mod revise;
 pub mod solutions;
 pub mod users;

@@ -5,19 +5,23 @@ use axum::{
     extract::{Path, RawQuery, State, rejection::PathRejection},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::answers::{Preferences, Return, Written, document, etag_value, validates_only, written};
+use super::answers::{
+    Preferences, Return, Written, etag_value, in_format, json_body, validates_only, written,
+};
 use crate::{
     app::App,
     domain::{actor::Actor, etag::ETag, referral::Referral},
     http::{
         error::{ApiError, ErrorEnvelope},
         extract::{idempotency_key, referral_id, require_json},
+        format::Format,
         limits::read_body,
     },
-    service::referrals::{self, CreateRequest},
+    service::referrals::{self, CreateAnswer, CreateRequest, Shape},
 };
 
 /// Returns the routes.
@@ -68,38 +72,60 @@ async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    require_json(&headers)?;
-    let idempotency_key = idempotency_key(&headers, &app)?;
-    let body = read_body(body, &app.config.limits).await?;
-    let preferences = Preferences { merges: false, returns: None, ..Preferences::read(&headers) };
-    let is_validated_only = validates_only(query.as_deref())?;
-    let request = CreateRequest {
-        body: &body,
-        idempotency_key,
-        handling: preferences.handling(),
-        validates_only: is_validated_only,
-    };
-    let answer = referrals::create(&app.context, &actor, request).await?;
-    let location = format!("{}/v1.0/engagements/referrals/{}", app.public_url, answer.id);
-    let status = StatusCode::from_u16(app.config.created_status).unwrap_or(StatusCode::OK);
-    let (view, report, is_replay) = (answer.view, answer.report, answer.is_replay);
-    let mut response = written(
-        status,
-        Written {
-            view,
-            report,
-            is_merged: false,
-            is_validated_only,
-            is_replay,
-            usual: Return::Representation,
-        },
-        preferences,
-    );
-    let headers = response.headers_mut();
-    if let (false, Ok(location)) = (is_validated_only, HeaderValue::from_str(&location)) {
-        headers.insert(header::LOCATION, location);
+    let sent = SentCreate::read(&app, query.as_deref(), &headers, body).await?;
+    let answer = referrals::create(&app.context, &actor, sent.request()).await?;
+    Ok(sent.answer(&app, answer))
+}
+
+/// What a create call brings.
+pub(super) struct SentCreate {
+    body: Bytes,
+    idempotency_key: Option<String>,
+    preferences: Preferences,
+    is_validated_only: bool,
+}
+
+impl SentCreate {
+    /// Reads what was sent, up to the end of the body.
+    pub(super) async fn read(
+        app: &App,
+        query: Option<&str>,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Self, ApiError> {
+        require_json(headers)?;
+        let idempotency_key = idempotency_key(headers, app)?.map(str::to_owned);
+        let body = read_body(body, &app.config.limits).await?;
+        let preferences = Preferences { merges: false, returns: None, ..Preferences::read(headers) };
+        let is_validated_only = validates_only(query)?;
+        Ok(Self { body, idempotency_key, preferences, is_validated_only })
     }
-    Ok(response)
+
+    /// Returns it as the operation takes it.
+    pub(super) fn request(&self) -> CreateRequest<'_> {
+        CreateRequest {
+            body: &self.body,
+            idempotency_key: self.idempotency_key.as_deref(),
+            handling: self.preferences.handling(),
+            validates_only: self.is_validated_only,
+        }
+    }
+
+    /// Answers it.
+    pub(super) fn answer(&self, app: &App, answer: CreateAnswer) -> Response {
+        let location = format!("{}/v1.0/engagements/referrals/{}", app.public_url, answer.id);
+        let status = StatusCode::from_u16(app.config.created_status).unwrap_or(StatusCode::OK);
+        let (view, report, is_replay) = (answer.view, answer.report, answer.is_replay);
+        let is_validated_only = self.is_validated_only;
+        let usual = Return::Representation;
+        let outcome = Written { view, report, is_merged: false, is_validated_only, is_replay, usual };
+        let mut response = written(status, outcome, self.preferences);
+        let headers = response.headers_mut();
+        if let (false, Ok(location)) = (is_validated_only, HeaderValue::from_str(&location)) {
+            headers.insert(header::LOCATION, location);
+        }
+        response
+    }
 }
 
 /// Reads a referral.
@@ -112,6 +138,8 @@ async fn create(
     security(("bearer" = [])),
     params(
         ("id" = Uuid, Path, description = "Id of the referral"),
+        ("$select" = Option<String>, Query, description = "Members that are wanted, such as `id,status,customerProfile/name`"),
+        ("$expand" = Option<String>, Query, description = "`relatedReferrals`: the visible referrals of the same engagement"),
         ("If-None-Match" = Option<String>, Header, description = "Tokens that the caller has; 304 when one is current"),
     ),
     responses(
@@ -119,10 +147,11 @@ async fn create(
             ("ETag" = String, description = "The same token as the member eTag"),
         )),
         (status = 304, description = "The caller has the current document"),
-        (status = 400, description = "An app-only token", body = ErrorEnvelope),
+        (status = 400, description = "A query that is wrong, or an app-only token", body = ErrorEnvelope),
         (status = 401, description = "No token, or one that is not accepted", body = ErrorEnvelope),
         (status = 403, description = "No Referrals role", body = ErrorEnvelope),
         (status = 404, description = "No such referral, or not visible", body = ErrorEnvelope),
+        (status = 406, description = "No format that is wanted is served", body = ErrorEnvelope),
         (status = 429, description = "Too many requests", body = ErrorEnvelope),
         (status = 503, description = "Too busy, or the database does not answer", body = ErrorEnvelope),
     )
@@ -131,15 +160,22 @@ async fn get(
     State(app): State<App>,
     actor: Actor,
     id: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let view = referrals::read(&app.context, &actor, referral_id(id)?).await?;
-    if is_current(&headers, view.etag) {
-        let mut response = StatusCode::NOT_MODIFIED.into_response();
-        response.headers_mut().insert(header::ETAG, etag_value(view.etag));
-        return Ok(response);
-    }
-    Ok(document(StatusCode::OK, view))
+    let (shape, format) = match query {
+        Some(query) => referrals::entity_query(&app.context, &query)?,
+        None => (Shape::default(), None),
+    };
+    let format = Format::read(&headers, format.as_deref())?;
+    let found = referrals::read(&app.context, &actor, referral_id(id)?, &shape).await?;
+    let etag = etag_value(found.etag);
+    let mut response = match is_current(&headers, found.etag) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => json_body(in_format(&app.public_url, found, format), format),
+    };
+    response.headers_mut().insert(header::ETAG, etag);
+    Ok(response)
 }
 
 /// Says whether one of the tokens that the caller has is the current one.

@@ -21,7 +21,7 @@ use crate::{
         extract::{if_match, referral_id, require_json},
         limits::read_body,
     },
-    service::referrals::{self, ReviseRequest, Wish},
+    service::referrals::{self, ReviseAnswer, ReviseRequest, Wish},
 };
 
 /// Returns the routes.
@@ -132,7 +132,7 @@ pub(super) struct Sent {
     pub(super) body: Bytes,
     pub(super) preferences: Preferences,
     if_match: Option<String>,
-    is_validated_only: bool,
+    pub(super) is_validated_only: bool,
 }
 
 impl Sent {
@@ -220,8 +220,16 @@ pub(super) async fn revise(
     (preferences, usual): (Preferences, Return),
 ) -> Result<Response, ApiError> {
     let answer = referrals::revise(&app.context, actor, request).await?;
-    let (view, report, is_merged) = (answer.view, answer.report, answer.is_merged);
-    let is_validated_only = request.validates_only;
-    let outcome = Written { view, report, is_merged, is_replay: answer.is_replay, is_validated_only, usual };
-    Ok(written(StatusCode::OK, outcome, preferences))
+    Ok(revised(answer, request.validates_only, (preferences, usual)))
+}
+
+/// Answers a write that was done.
+pub(super) fn revised(
+    answer: ReviseAnswer,
+    is_validated_only: bool,
+    (preferences, usual): (Preferences, Return),
+) -> Response {
+    let ReviseAnswer { view, report, is_merged, is_replay } = answer;
+    let outcome = Written { view, report, is_merged, is_replay, is_validated_only, usual };
+    written(StatusCode::OK, outcome, preferences)
 }

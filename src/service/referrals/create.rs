@@ -56,6 +56,30 @@ pub(super) struct Manner {
     pub(super) key: Option<Key>,
 }
 
+/// A record that is decided and not stored yet.
+pub(super) struct CreatePlan {
+    /// The record, its change, and the key.
+    insert: Commit,
+    /// The caller's own record, if it becomes Shared, and what makes it so.
+    pub(super) shared: Option<(Uuid, Commit)>,
+    /// Its engagement; a new one if nobody else can write to it yet.
+    pub(super) engagement_id: Uuid,
+    /// What is answered once it is stored.
+    pub(super) answer: CreateAnswer,
+}
+
+impl CreatePlan {
+    /// Returns everything that is to be written. The caller's own record is left out where another commit, which this
+    /// one joins, makes it Shared already.
+    pub(super) fn into_commit(self, is_shared_already: bool) -> (Commit, CreateAnswer) {
+        let mut commit = self.insert;
+        if let (Some((_, shared)), false) = (self.shared, is_shared_already) {
+            commit.join(shared);
+        }
+        (commit, self.answer)
+    }
+}
+
 /// What came of it.
 pub struct CreateAnswer {
     /// The new record.
@@ -108,13 +132,16 @@ pub async fn create(
     let CreateRequest { handling, validates_only, .. } = request;
     let manner = Manner { handling, validates_only, key: None };
     let body = || json::parse(request.body, context.settings.json);
-    match request.idempotency_key {
-        Some(sent) if !validates_only => {
-            let call = Call { route: CREATE_ROUTE, sent, body: request.body };
-            create_retried(context, actor, call, body, manner).await
-        }
-        Some(_) | None => create_once(context, actor, body()?, manner).await,
+    match call_of(&request) {
+        Some(call) => create_retried(context, actor, call, body, manner).await,
+        None => create_once(context, actor, body()?, manner).await,
     }
+}
+
+/// Returns what a repetition is recognised by; `None` when nothing does.
+pub(super) fn call_of<'a>(request: &CreateRequest<'a>) -> Option<Call<'a>> {
+    let sent = request.idempotency_key.filter(|_| !request.validates_only)?;
+    Some(Call { route: CREATE_ROUTE.into(), sent, body: request.body })
 }
 
 /// Makes a record unless an earlier call with the same key did.
@@ -176,6 +203,27 @@ async fn try_create(
     body: Node,
     manner: Manner,
 ) -> Result<CreateAnswer, CreateError> {
+    let (commit, answer) = plan_create(context, actor, body, manner).await?.into_commit(false);
+    if manner.validates_only {
+        return Ok(answer);
+    }
+    match context.store.commit(commit).await {
+        Ok(()) => Ok(answer),
+        Err(StoreError::Conflict(Conflict::Party)) => Err(CreateError::AlreadyParty(answer.owner)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Decides a create call, by what is stored at this moment.
+///
+/// # Errors
+/// Every problem of the request at once.
+pub(super) async fn plan_create(
+    context: &Context,
+    actor: &Actor,
+    body: Node,
+    manner: Manner,
+) -> Result<CreatePlan, CreateError> {
     let (draft, mut report) = draft::read(body, Purpose::Create, &context.settings.rules.text);
     if manner.handling == Handling::Strict {
         report.refuse_ignored();
@@ -186,16 +234,15 @@ async fn try_create(
     };
     let circumstances = circumstances(context, actor, &draft, &destinations).await?;
     let (created, mut report) = engagement::create(draft, report, &circumstances)?;
-    let visible =
-        store_created(context, actor, &created, &mut report, manner).await.map_err(|error| match error {
-            CreateError::Store(StoreError::Conflict(Conflict::Party)) => {
-                CreateError::AlreadyParty(created.referral.organization_id.clone())
-            }
-            error => error,
-        })?;
+    let (insert, visible) = insertion(context, actor, &created, &mut report, manner)?;
+    let shared = match created.becomes_shared {
+        Some(own_id) => share_own(context, actor, own_id, &created).await?.map(|it| (own_id, it)),
+        None => None,
+    };
     let view = render(context, actor, &visible, view::Context::None)?;
-    let owner = visible.stored.organization_id;
-    Ok(CreateAnswer { id: visible.stored.id, owner, view, report, is_replay: false })
+    let StoredReferral { id, engagement_id, organization_id: owner, .. } = visible.stored;
+    let answer = CreateAnswer { id, owner, view, report, is_replay: false };
+    Ok(CreatePlan { insert, shared, engagement_id, answer })
 }
 
 impl From<CreateRefusal> for CreateError {
@@ -263,14 +310,14 @@ async fn find_destination(context: &Context, target: &Target) -> Result<Option<D
     Ok(found.map(|it| (*it).clone()))
 }
 
-/// Commits the new record, the caller's own record if it becomes Shared, their changes, and the key.
-async fn store_created(
+/// Returns what stores the new record, its change and the key, and the record as it is stored then.
+fn insertion(
     context: &Context,
     actor: &Actor,
     created: &Created,
     report: &mut Report,
     manner: Manner,
-) -> Result<VisibleReferral, CreateError> {
+) -> serde_json::Result<(Commit, VisibleReferral)> {
     let referral = &created.referral;
     let now = referral.created_date_time;
     let mut commit = Commit::new();
@@ -292,14 +339,8 @@ async fn store_created(
     };
     commit.insert_referral(ReferralState { referral, document: &document, version: 1 }, &inserted);
     commit.append_change(change);
-    if let Some(own_id) = created.becomes_shared {
-        share_own(context, actor, own_id, created, &mut commit).await?;
-    }
-    if !manner.validates_only {
-        context.store.commit(commit).await?;
-    }
     let is_own = referral.organization_id == actor.organization_id;
-    Ok(VisibleReferral {
+    let visible = VisibleReferral {
         stored: StoredReferral {
             id: referral.id,
             engagement_id: referral.engagement_id,
@@ -312,17 +353,17 @@ async fn store_created(
         relation: if is_own { Relation::Owner } else { Relation::Inviter },
         has_accepted: is_own,
         is_favorite: false,
-    })
+    };
+    Ok((commit, visible))
 }
 
-/// Adds to the commit that the caller's own record becomes Shared.
+/// Returns what makes the caller's own record Shared; `None` when it is already.
 async fn share_own(
     context: &Context,
     actor: &Actor,
     own_id: Uuid,
     created: &Created,
-    commit: &mut Commit,
-) -> Result<(), CreateError> {
+) -> Result<Option<Commit>, CreateError> {
     let Some(own) = context.store.find_referral(&actor.organization_scope(), own_id).await? else {
         return Err(StoreError::Conflict(Conflict::Version).into());
     };
@@ -330,15 +371,16 @@ async fn share_own(
     let record = Referral::from_document(&own.document)?;
     if record.kind == ReferralType::Shared {
         // Another party joined since the engagement was read.
-        return Ok(());
+        return Ok(None);
     }
+    let mut commit = Commit::new();
     let shared = engagement::make_shared(&record, created.referral.created_date_time);
     append_revision(
         context,
-        commit,
+        &mut commit,
         &own,
         &record,
         Revised { action: Action::Share, author: &actor.into(), referral: &shared, ignored: &[] },
     )?;
-    Ok(())
+    Ok(Some(commit))
 }

@@ -4,16 +4,24 @@
 mod actions;
 mod changes;
 mod create;
+mod group;
+mod list;
 mod retry;
 mod revise;
 mod share;
 
 use uuid::Uuid;
 
+use self::list::shaped;
 pub use self::{
     actions::{Actions, Possibility, Refused, actions},
     changes::{ChangesError, ChangesPage, ChangesRequest, ShownActor, ShownChange, changes},
     create::{CreateAnswer, CreateError, CreateRequest, create},
+    group::{GroupError, GroupRefusal, GroupedAnswer, GroupedWrite, write_group},
+    list::{
+        DeltaError, DeltaPage, Document, Entries, ListError, Next, Page, Shape, count_all, delta,
+        entity_query, list, read_listed, read_query,
+    },
     retry::RetryError,
     revise::{ReviseAnswer, ReviseError, ReviseRequest, Wish, revise},
     share::{INVITATIONS_MAX, ShareRequest, share},
@@ -45,24 +53,14 @@ pub enum ReadError {
     Corrupt(#[from] serde_json::Error),
 }
 
-/// Reads a referral by id, as the caller sees it.
+/// Reads a referral by id, as the caller sees it: what `shape` wants of it.
 ///
 /// # Errors
 /// [`ReadError::NotFound`] for unknown and foreign ids alike.
-pub async fn read(context: &Context, actor: &Actor, id: Uuid) -> Result<View, ReadError> {
+pub async fn read(context: &Context, actor: &Actor, id: Uuid, shape: &Shape) -> Result<Document, ReadError> {
     let visible = context.store.find_referral(&actor.scope(), id).await?.ok_or(ReadError::NotFound)?;
-    Ok(render(context, actor, &visible, view::Context::Entity)?)
-}
-
-/// Reads the referrals of an engagement that the caller may see, newest first. None for an engagement that does not
-/// exist, or that the caller sees nothing of.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn related(context: &Context, actor: &Actor, engagement_id: Uuid) -> Result<Vec<View>, ReadError> {
-    let found = context.store.list_related(&actor.scope(), engagement_id).await?;
-    let views = found.iter().map(|it| render(context, actor, it, view::Context::None));
-    Ok(views.collect::<Result<_, _>>()?)
+    let view = render(context, actor, &visible, view::Context::Entity)?;
+    shaped(context, actor, view, &visible, shape).await
 }
 
 fn render(

@@ -3,6 +3,8 @@
 //! A twin that is under way in this process is found in a set; one in another process at the commit. Whatever a call
 //! runs into, a twin may have been faster, so that a refusal is believed only when the key led nowhere meanwhile.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use uuid::Uuid;
 
@@ -20,10 +22,10 @@ use crate::{
 };
 
 /// A call that may be a repetition.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Call<'a> {
     /// The canonical route, whatever spelling the caller used.
-    pub(super) route: &'a str,
+    pub(super) route: Cow<'a, str>,
     /// The key that the caller sent.
     pub(super) sent: &'a str,
     /// The body, as it came.
@@ -74,14 +76,20 @@ pub enum RetryError {
 
 /// Begins a call.
 pub(super) async fn begin(context: &Context, actor: &Actor, call: Call<'_>) -> Result<Begun, RetryError> {
-    let mut body_hash = [0; 32];
-    body_hash.copy_from_slice(digest(&SHA256, call.body).as_ref());
-    let key = Key { key: IdempotencyKey::new(actor, call.route, call.sent), body_hash };
-    let held = context.store.take_key(key.key).ok_or(RetryError::TwinInFlight)?;
+    let (held, key) = hold(context, actor, &call)?;
     Ok(match key.replay(context, actor).await? {
         Some(replayed) => Begun::Replayed(replayed),
         None => Begun::Fresh(held, key),
     })
+}
+
+/// Keeps twins in this process from beginning, whatever the key has led to.
+pub(super) fn hold(context: &Context, actor: &Actor, call: &Call<'_>) -> Result<(InFlight, Key), RetryError> {
+    let mut body_hash = [0; 32];
+    body_hash.copy_from_slice(digest(&SHA256, call.body).as_ref());
+    let key = Key { key: IdempotencyKey::new(actor, &call.route, call.sent), body_hash };
+    let held = context.store.take_key(key.key).ok_or(RetryError::TwinInFlight)?;
+    Ok((held, key))
 }
 
 impl Key {

@@ -119,13 +119,10 @@ pub async fn revise(
     actor: &Actor,
     request: ReviseRequest<'_>,
 ) -> Result<ReviseAnswer, ReviseError> {
-    let (Wish::Act(action, body), Some(sent), false) =
-        (request.wish, request.idempotency_key, request.validates_only)
-    else {
+    let Some(call) = call_of(&request) else {
         return revise_current(context, actor, request, None).await;
     };
-    let route = format!("POST {}/{}", request.id, action.as_str());
-    let (_held, key) = match retry::begin(context, actor, Call { route: &route, sent, body }).await? {
+    let (_held, key) = match retry::begin(context, actor, call).await? {
         Begun::Replayed(replayed) => return Ok(replayed.into()),
         Begun::Fresh(held, key) => (held, key),
     };
@@ -140,6 +137,17 @@ pub async fn revise(
         }
         (None, refusal) => Err(refusal),
     }
+}
+
+/// Returns what a repetition of an action is recognised by; `None` when nothing does.
+pub(super) fn call_of<'a>(request: &ReviseRequest<'a>) -> Option<Call<'a>> {
+    let (Wish::Act(action, body), Some(sent), false) =
+        (request.wish, request.idempotency_key, request.validates_only)
+    else {
+        return None;
+    };
+    let route = format!("POST {}/{}", request.id, action.as_str());
+    Some(Call { route: route.into(), sent, body })
 }
 
 impl From<Replayed> for ReviseAnswer {
@@ -164,7 +172,7 @@ async fn revise_current(
         // Whoever lost a race once waits for its turn, or many writers of one record would cost each other tries
         // that grow with the square of their number.
         if turn.is_none() {
-            turn = Some(context.store.take_turn(request.id).await);
+            turn = Some(context.store.take_turns(&[request.id]).await);
         }
     }
     Err(ReviseError::Busy)
@@ -184,13 +192,40 @@ async fn try_revise(
     request: ReviseRequest<'_>,
     key: Option<Key>,
 ) -> Result<ReviseAnswer, ReviseError> {
+    let plan = plan_revision(context, actor, request, key).await?;
+    if !request.validates_only {
+        context.store.commit(plan.commit).await?;
+    }
+    Ok(plan.answer)
+}
+
+/// A change that is decided and not stored yet.
+pub(super) struct RevisePlan {
+    /// The version, its change, the caller's mark, and the key.
+    pub(super) commit: Commit,
+    /// The record's engagement.
+    pub(super) engagement_id: Uuid,
+    /// What is answered once it is stored.
+    pub(super) answer: ReviseAnswer,
+}
+
+/// Decides a write on a record that is there, by what is stored at this moment.
+///
+/// # Errors
+/// Every problem of the request at once.
+pub(super) async fn plan_revision(
+    context: &Context,
+    actor: &Actor,
+    request: ReviseRequest<'_>,
+    key: Option<Key>,
+) -> Result<RevisePlan, ReviseError> {
     let found = context.store.find_referral(&actor.scope(), request.id).await?;
     let target = read_target(context, actor, found.ok_or(ReviseError::NotFound)?)?;
     let body = read_body(context, request.wish);
     if let (Wish::Patch(_), Ok(body)) = (request.wish, &body)
         && patch::touches_favorite_only(body)
     {
-        return mark(context, actor, request, target, body).await;
+        return plan_mark(context, actor, request, target, body);
     }
     // Who may not write at all is told that, and not what is wrong with the body.
     check_side(&target, request.wish)?;
@@ -218,9 +253,6 @@ async fn try_revise(
     if let Some(key) = key {
         key.remember(context, &mut commit, stored.id, context.clock.now());
     }
-    if !request.validates_only {
-        context.store.commit(commit).await?;
-    }
     let is_accepted = visibility::has_accepted(revised.referral.substatus);
     let has_accepted = match target.visible.relation {
         Relation::Owner => is_accepted,
@@ -229,7 +261,8 @@ async fn try_revise(
     let is_favorite = favorite.unwrap_or(target.visible.is_favorite);
     let visible = VisibleReferral { stored: after, has_accepted, is_favorite, ..target.visible };
     let view = render(context, actor, &visible, view::Context::None)?;
-    Ok(ReviseAnswer { view, report: revised.report, is_merged, is_replay: false })
+    let answer = ReviseAnswer { view, report: revised.report, is_merged, is_replay: false };
+    Ok(RevisePlan { commit, engagement_id: visible.stored.engagement_id, answer })
 }
 
 fn read_target(context: &Context, actor: &Actor, visible: VisibleReferral) -> Result<Target, ReviseError> {
@@ -398,13 +431,13 @@ async fn decide(
 }
 
 /// Marks a referral for the caller. It is no change and no version, and needs no right but to see it.
-async fn mark(
+fn plan_mark(
     context: &Context,
     actor: &Actor,
     request: ReviseRequest<'_>,
     target: Target,
     body: &Node,
-) -> Result<ReviseAnswer, ReviseError> {
+) -> Result<RevisePlan, ReviseError> {
     let patch = patch::read(body, &target.seen).map_err(ReviseError::Invalid)?;
     let visible = target.visible;
     let is_favorite = patch.favorite.unwrap_or(visible.is_favorite);
@@ -416,12 +449,10 @@ async fn mark(
     if visible.is_favorite != is_favorite {
         report.applied("/favorite".to_owned());
     }
-    if !request.validates_only {
-        let mut commit = Commit::new();
-        commit.mark_favorite(actor.user_id, visible.stored.id, is_favorite);
-        context.store.commit(commit).await?;
-    }
+    let mut commit = Commit::new();
+    commit.mark_favorite(actor.user_id, visible.stored.id, is_favorite);
     let visible = VisibleReferral { is_favorite, ..visible };
     let view = render(context, actor, &visible, view::Context::None)?;
-    Ok(ReviseAnswer { view, report, is_merged: false, is_replay: false })
+    let answer = ReviseAnswer { view, report, is_merged: false, is_replay: false };
+    Ok(RevisePlan { commit, engagement_id: visible.stored.engagement_id, answer })
 }

@@ -81,7 +81,7 @@ pub async fn share(
         let body = compose(&own, &record, invitation);
         let mut result = match request.idempotency_key {
             Some(key) if !request.validates_only => {
-                let call = Call { route: &route, sent: key, body: sent.as_bytes() };
+                let call = Call { route: route.into(), sent: key, body: sent.as_bytes() };
                 create_retried(context, actor, call, || Ok(body), manner).await
             }
             Some(_) | None => create_once(context, actor, body, manner).await,

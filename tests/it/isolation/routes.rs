@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::cast::{Caller, Deal, LAMNAS_LOCATION, Stage};
-use crate::world::*;
+use crate::{batch::BATCH, world::*};
 
 /// A status for each of [`Caller::ALL`]; zero where the status is not what the table is about.
 pub(super) type Statuses = [u16; 13];
@@ -106,6 +106,13 @@ const fn public(method: &'static str, path: &'static str, status: u16) -> Row {
 const EMPTY: Call = Call { query: |_| String::new(), headers: |_| Vec::new(), body: |_| String::new() };
 const RELATED: Call =
     Call { query: |deal| format!("$filter=engagementId%20eq%20{}", deal.engagement), ..EMPTY };
+/// Everybody may ask for a list; what is on it is what each sees.
+const LISTED: Statuses = [200, 200, 200, 200, 200, 200, 200, 200, 200, 403, 400, 401, 401];
+const QUERY: Call = Call {
+    headers: |_| vec![("content-type", "text/plain".to_owned())],
+    body: |deal| format!("$filter=engagementId%20eq%20{}&$expand=relatedReferrals", deal.engagement),
+    ..EMPTY
+};
 const REASON: Call = Call { body: |_| json!({"statusReason": "changed our mind"}).to_string(), ..EMPTY };
 const CONNECT: Call = Call { body: connect, ..EMPTY };
 const REPLACE: Call = Call {
@@ -137,6 +144,19 @@ fn connect(deal: &Deal) -> String {
     body.to_string()
 }
 
+/// A write, a write in a group, and a read, made one after the other.
+const BATCHED: Call = Call {
+    headers: |_| vec![("prefer", "continue-on-error".to_owned())],
+    body: |deal| {
+        let url = format!("referrals/{}", deal.id);
+        let change = json!([{"op": "replace", "path": "/details/notes", "value": "by a batch"}]);
+        let write = |id: &str, group: Option<&str>| json!({"id": id, "method": "patch", "url": url, "body": change, "atomicityGroup": group});
+        let read = json!({"id": "read", "method": "get", "url": url});
+        json!({"requests": [write("write", None), write("grouped", Some("g")), read]}).to_string()
+    },
+    ..EMPTY
+};
+
 use Stage::{Active, Waiting};
 
 /// What each caller gets at each route. Columns as in [`Caller::ALL`].
@@ -144,7 +164,11 @@ pub(super) const TABLE: &[Row] = &[
     Row { subject: Subject::Engagement, ..row("POST", REFERRALS, CONNECT, partaking(200, 400)) },
     row("GET", ONE, EMPTY, seen(200)),
     // A list of nothing is what is seen of an engagement that is not there.
-    row("GET", REFERRALS, RELATED, [200, 200, 200, 200, 200, 200, 200, 200, 200, 403, 400, 401, 401]),
+    row("GET", REFERRALS, RELATED, LISTED),
+    row("GET", REFERRALS, EMPTY, LISTED),
+    row("POST", "/v1.0/engagements/referrals/$query", QUERY, LISTED),
+    row("GET", "/v1.0/engagements/referrals/$count", RELATED, LISTED),
+    row("GET", "/v1.0/engagements/referrals/delta", EMPTY, LISTED),
     row("PUT", ONE, REPLACE, by(200, 403, 403)),
     row("PATCH", ONE, REVISE, by(204, 403, 403)),
     Row { stage: Waiting, ..row("PATCH", ONE, SHOW_TO_SELLERS, without_sellers(by(204, 403, 403))) },
@@ -166,6 +190,8 @@ pub(super) const TABLE: &[Row] = &[
     act("lose", REASON, Active, by(200, 403, 403)),
     act("closeAsError", EMPTY, Active, by(200, 403, 403)),
     act("nonsense", EMPTY, Active, [404, 404, 404, 404, 404, 404, 404, 404, 404, 403, 400, 401, 401]),
+    // The answers are inside; a role of any kind will do to ask.
+    row("POST", BATCH, BATCHED, [200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 400, 401, 401]),
     own("/v1.0/engagements/organization", 200),
     administer("PUT", "/v1.0/engagements/organization", 400),
     own("/v1.0/engagements/partners", 200),
@@ -187,6 +213,8 @@ pub(super) const TABLE: &[Row] = &[
     own(USER, 404),
     administer("PUT", USER, 400),
     administer("DELETE", USER, 404),
+    public("GET", "/v1.0/engagements", 200),
+    public("GET", "/v1.0/engagements/$metadata", 200),
     public("POST", "/{tenant}/oauth2/token", 400),
     public("POST", "/{tenant}/oauth2/v2.0/token", 400),
     public("GET", "/{tenant}/.well-known/openid-configuration", 200),

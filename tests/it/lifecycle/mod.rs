@@ -31,10 +31,10 @@ use crate::world::*;
 /// Fabrikam's location.
 pub(crate) const FABRIKAMS: &str = "fab00001-0000-4000-8000-000000000001";
 /// Northwind's locations.
-const NORTHWINDS: &str = "0e0e0e0e-0000-4000-8000-000000000011";
+pub(crate) const NORTHWINDS: &str = "0e0e0e0e-0000-4000-8000-000000000011";
 const SOUTHWINDS: &str = "0e0e0e0e-0000-4000-8000-000000000012";
 /// Contoso's location.
-const CONTOSOS: &str = "c0a70001-0000-4000-8000-000000000001";
+pub(crate) const CONTOSOS: &str = "c0a70001-0000-4000-8000-000000000001";
 
 const REASON: &str = "Not for us";
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const ORGANIZATION: &str = "7d23e5ca-19dc-4eaa-aac8-5e6b559f0d1d";
+pub(super) const ORGANIZATION: &str = "7d23e5ca-19dc-4eaa-aac8-5e6b559f0d1d";
 const BASE: &str = "https://referrals.example/v1.0/engagements/referrals";
 
 /// A document with the columns that it is found by.

@@ -6,7 +6,10 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use serde_json::Value;
 use tokio_postgres::{Config, NoTls};
 
-use super::{Answer, document::Document};
+use super::{
+    Answer,
+    document::{Document, ORGANIZATION},
+};
 
 /// Connections to the database.
 const POOL_SIZE: usize = 16;
@@ -72,6 +75,36 @@ impl Store {
         let row = client.query_opt(&statement, &[&id]).await?;
         Ok(row.map(|row| (row.get(0), row.get::<_, String>(1).into())))
     }
+
+    /// Returns the newest documents of one organisation.
+    pub(super) async fn list(&self, count_max: i64) -> Result<Vec<Bytes>> {
+        let client = self.pool.get().await?;
+        let sql = "SELECT body FROM referrals WHERE organization = $1 ORDER BY created DESC, seq LIMIT $2";
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, &[&ORGANIZATION, &count_max]).await?;
+        Ok(rows.iter().map(|row| row.get::<_, String>(0).into()).collect())
+    }
+}
+
+/// Makes a schema with the documents of a server's tables in the same database, and returns the URL that leads to it.
+pub(crate) async fn fill(url: &str) -> Result<String> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    let connection = tokio::spawn(connection);
+    client.batch_execute("CREATE SCHEMA minimal; SET search_path = minimal;").await?;
+    client.batch_execute(SCHEMA).await?;
+    client
+        .batch_execute(
+            "INSERT INTO referrals (id, organization, engagement, status, substatus, kind, created, updated, etag, body)
+             SELECT id::text, organization_id, engagement_id::text, status, substatus, type, created, updated,
+                CAST(version AS text), document
+             FROM public.referrals
+             ORDER BY created",
+        )
+        .await?;
+    client.batch_execute("VACUUM (ANALYZE) referrals").await?;
+    drop(client);
+    connection.await??;
+    Ok(format!("{url}?options=-csearch_path%3Dminimal"))
 }
 
 async fn insert(pool: &Pool, document: &Document) -> Result<()> {

@@ -13,7 +13,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{Answer, document::Document};
+use super::{
+    Answer,
+    document::{Document, ORGANIZATION},
+};
+
+/// The file in the data folder.
+const FILE: &str = "minimal.sqlite";
 
 /// The most documents in one transaction.
 const GROUP_SIZE_MAX: usize = 256;
@@ -67,7 +73,7 @@ struct Job {
 impl Store {
     /// Opens the file and starts the writer.
     pub(super) fn open(data: &Path, answer: Answer) -> Result<Self> {
-        let path = data.join("minimal.sqlite");
+        let path = data.join(FILE);
         let connection = connect(&path)?;
         connection.execute_batch(SCHEMA)?;
         let (writer, jobs) = sync_channel(QUEUE_SIZE);
@@ -93,11 +99,7 @@ impl Store {
 
     /// Returns the eTag and the stored bytes.
     pub(super) fn find(&self, id: &str) -> Result<Option<(String, Bytes)>> {
-        READER.with_borrow_mut(|reader| {
-            let connection = match reader {
-                Some(connection) => connection,
-                None => reader.insert(connect(&self.path)?),
-            };
+        self.read(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT etag, body FROM referrals WHERE id = ?1")?;
             let found =
@@ -105,6 +107,50 @@ impl Store {
             Ok(found.map(|(etag, body)| (etag, body.into())))
         })
     }
+
+    /// Returns the newest documents of one organisation.
+    pub(super) fn list(&self, count_max: i64) -> Result<Vec<Bytes>> {
+        self.read(|connection| {
+            let sql =
+                "SELECT body FROM referrals WHERE organization = ?1 ORDER BY created DESC, seq LIMIT ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let bodies =
+                statement.query_map(params![ORGANIZATION, count_max], |row| row.get::<_, String>(0))?;
+            bodies.map(|it| Ok(it?.into())).collect()
+        })
+    }
+
+    /// Reads on this thread's own connection.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        READER.with_borrow_mut(|reader| {
+            let connection = match reader {
+                Some(connection) => connection,
+                None => reader.insert(connect(&self.path)?),
+            };
+            work(connection)
+        })
+    }
+}
+
+/// Makes a file with the documents of a server's file, the last `count_max` of them.
+pub(crate) fn fill(data: &Path, source: &Path, count_max: i64) -> Result<()> {
+    let connection = Connection::open(data.join(FILE))?;
+    // A file that is made anew after a failure needs no journal.
+    connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
+    connection.execute("ATTACH ?1 AS source", [source.to_string_lossy()])?;
+    let (table, indexes) = SCHEMA.split_once(';').context("the schema has several statements")?;
+    connection.execute_batch(table)?;
+    connection.execute(
+        "INSERT INTO referrals (id, organization, engagement, status, substatus, kind, created, updated, etag, body)
+         SELECT lower(hex(id)), organization_id, lower(hex(engagement_id)), status, substatus, type, created, updated,
+            CAST(version AS text), document
+         FROM source.referrals r
+         WHERE r.row > (SELECT MAX(row) FROM source.referrals) - ?1
+         ORDER BY r.row",
+        [count_max],
+    )?;
+    // Indexes are built faster of what is there than row by row.
+    Ok(connection.execute_batch(indexes)?)
 }
 
 /// Takes what is waiting, commits it together, then answers.

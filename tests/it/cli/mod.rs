@@ -1,5 +1,7 @@
 //! The program itself: what it prints works when pasted, and what it keeps survives it.
 
+mod sandbox;
+
 use std::{
     fmt::Write as _,
     io::Read as _,

@@ -1,0 +1,1 @@
+-- Functions for the conditions of lists: the program gives them to each connection to SQLite.
