@@ -267,10 +267,8 @@ async fn nothing_is_altered_unnoticed(#[case] backend: Backend) {
     }
 }
 
-#[tokio::test]
-async fn a_reader_never_passes_an_open_transaction_of_postgres() {
-    let world = World::open(Backend::Postgres).await;
-    let first = world.post(ALEX, FIXTURE).await.created();
+/// Begins a transaction that takes the next number in the log, with a copy of the first change, and leaves it open.
+pub(crate) async fn begin_slow_change(world: &World) -> tokio_postgres::Client {
     let slow = connect(&world.database.url()).await;
     let columns = "referral_id, engagement_id, organization_id, action, actor_organization_id, actor_user_id, \
         application_id, at, from_etag, to_etag, to_version, differences, salts, ignored, facts";
@@ -283,8 +281,16 @@ async fn a_reader_never_passes_an_open_transaction_of_postgres() {
          INSERT INTO changes_pending (sequence, engagement_id, facts)
          SELECT sequence, engagement_id, facts FROM written"
     );
-    world.store.settle().await.unwrap();
     slow.batch_execute(&write).await.unwrap();
+    slow
+}
+
+#[tokio::test]
+async fn a_reader_never_passes_an_open_transaction_of_postgres() {
+    let world = World::open(Backend::Postgres).await;
+    let first = world.post(ALEX, FIXTURE).await.created();
+    world.store.settle().await.unwrap();
+    let slow = begin_slow_change(&world).await;
     let mut others = Vec::new();
     for _ in 0..3 {
         others.push(text(&world.post(ALEX, FIXTURE).await.created(), "/id").to_owned());

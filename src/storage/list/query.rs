@@ -11,7 +11,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use odata::{
     schema::Type,
-    tree::{Direction, Expr, OrderKey},
+    tree::{Direction, Expr, Node, OrderKey},
 };
 use uuid::Uuid;
 
@@ -119,6 +119,7 @@ impl Store {
             let _ = write!(sql, ", {}", key.key.selected());
         }
         select.joins_referral = true;
+        select.is_in_order_of_updates = query.order.first().is_some_and(|it| is_updated(&it.expr));
         if let Some(place) = query.after {
             let after = select.after(&keys, place);
             select.conditions.push(after);
@@ -204,6 +205,10 @@ fn is_descending(order: &[OrderKey]) -> bool {
     order.last().is_none_or(|it| it.direction == Direction::Descending)
 }
 
+fn is_updated(expr: &Expr) -> bool {
+    matches!(&expr.node, Node::Path(path) if path.names() == "updatedDateTime")
+}
+
 /// A key of the order, as SQL.
 struct KeySql {
     key: filter::Key,
@@ -234,6 +239,10 @@ struct Select<'a> {
     starts_at_referral: bool,
     /// Whether the record is needed for more than the conditions.
     joins_referral: bool,
+    /// Whether an index gives the order, so that none is taken for the conditions.
+    is_in_order_of_updates: bool,
+    /// The index that leaves few rows.
+    selective_index: Option<&'static str>,
 }
 
 impl<'a> Select<'a> {
@@ -253,6 +262,8 @@ impl<'a> Select<'a> {
             conditions,
             starts_at_referral: false,
             joins_referral: false,
+            is_in_order_of_updates: false,
+            selective_index: predicates.iter().find_map(|it| required::selective_index(it)),
         };
         for predicate in predicates {
             let condition = select.translator.condition(predicate);
@@ -340,6 +351,12 @@ impl<'a> Select<'a> {
             );
         } else {
             sql.push_str(" FROM referral_viewers v");
+            // SQLite knows nothing of how rare a word is, and goes along everything that the viewer sees.
+            if let (Dialect::Sqlite, false, Some(index)) =
+                (self.dialect, self.is_in_order_of_updates, self.selective_index)
+            {
+                let _ = write!(sql, " INDEXED BY {index}");
+            }
             if self.joins_referral || self.translator.needs_referral() || is_restricted {
                 sql.push_str(" JOIN referrals r ON r.id = v.referral_id");
             }

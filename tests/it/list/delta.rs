@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{encoded, offered, own};
-use crate::{administration::ADA, world::*};
+use crate::{administration::ADA, log::begin_slow_change, world::*};
 
 /// A client that keeps what it is told.
 #[derive(Default)]
@@ -205,19 +205,7 @@ async fn a_slow_transaction_is_not_passed_over() {
     settle(&world).await;
     let mut mirror = Mirror::begin(&world, ALEX, "$select=id,name").await;
     // A transaction that took its number first, and commits last.
-    let slow = connect(&world.database.url()).await;
-    let columns = "referral_id, engagement_id, organization_id, action, actor_organization_id, actor_user_id, \
-        application_id, at, from_etag, to_etag, to_version, differences, salts, ignored, facts";
-    let write = format!(
-        "BEGIN;
-         WITH written AS (
-            INSERT INTO changes (id, {columns})
-            SELECT gen_random_uuid(), {columns} FROM changes ORDER BY sequence LIMIT 1
-            RETURNING sequence, engagement_id, facts)
-         INSERT INTO changes_pending (sequence, engagement_id, facts)
-         SELECT sequence, engagement_id, facts FROM written"
-    );
-    slow.batch_execute(&write).await.unwrap();
+    let slow = begin_slow_change(&world).await;
     own(&world, "Second", &[]).await;
     settle(&world).await;
     mirror.follow(&world, ALEX).await;

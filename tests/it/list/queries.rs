@@ -108,6 +108,10 @@ async fn filters_mean_what_the_standard_says(#[case] backend: Backend) {
             vec!["Delta"],
         ),
         ("team/$count ge 1 and name eq 'Delta'", vec!["Delta"]),
+        // Conditions that have an index of their own.
+        ("substatus eq 'Pending' and direction eq 'Outgoing'", vec!["Delta"]),
+        ("'New' eq status", vec!["Delta"]),
+        ("customerProfile/address/country eq 'NL'", vec!["Delta"]),
         ("details/dealValue gt @least&@least=1000", vec!["Delta", "Gamma O'Neil", alpha]),
     ] {
         let page = list(&world, ALEX, &format!("$filter={filter}")).await;
@@ -319,4 +323,38 @@ async fn a_count_is_a_bare_number(#[case] backend: Backend) {
     }
     let refused = world.get_path(ALEX, &format!("{REFERRALS}/$count?$filter=x"), &[]).await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn a_list_has_the_format_that_is_wanted(#[case] backend: Backend) {
+    let world = World::with(backend, |config| config.queries.page_size_max = 3).await;
+    variety(&world).await;
+    let page = async |query: &str, accept: &str| {
+        let answer = world.get_path(ALEX, &format!("{REFERRALS}?{query}"), &[("accept", accept)]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{accept}: {}", answer.text());
+        (answer.header("content-type").to_owned(), answer.json())
+    };
+
+    let (_, plain) = page("", "text/html, */*;q=0.1").await;
+    let (full_type, full) = page("$select=id,createdDateTime", "application/json;odata.metadata=full").await;
+    let (none_type, none) = page("$format=application/json;odata.metadata=none", "*/*").await;
+    let refused = world.get_path(ALEX, REFERRALS, &[("accept", "application/xml")]).await;
+
+    let item = &full["value"][0];
+    let id = text(&plain["value"][0], "/id");
+    assert_eq!(full_type, "application/json;odata.metadata=full;charset=utf-8");
+    assert_eq!(item["@odata.type"], "#Liaison.Referral");
+    assert_eq!(item["@odata.id"], format!("{PUBLIC_URL}/v1.0/engagements/referrals({id})"));
+    assert_eq!(item["@odata.etag"], plain["value"][0]["eTag"]);
+    assert_eq!(item["createdDateTime@odata.type"], "#DateTimeOffset");
+    assert_eq!(none_type, "application/json;odata.metadata=none;charset=utf-8");
+    assert!(none.get("@odata.context").is_none());
+    assert_eq!((&none["value"], &none["@odata.count"]), (&plain["value"], &plain["@odata.count"]));
+    // The next page comes in the same format.
+    let next = super::follow(&world, ALEX, none["@odata.nextLink"].as_str().unwrap()).await;
+    assert!(next.json().get("@odata.context").is_none());
+    assert_eq!(refused.status, StatusCode::NOT_ACCEPTABLE);
 }

@@ -4,6 +4,7 @@ use odata::tree::{Comparison, Expr, Function, Node, Path, Quantifier, Root, Valu
 use uuid::Uuid;
 
 use super::places;
+use crate::domain::vocabulary::{Status, Substatus, Vocabulary as _};
 
 /// Paths that indexes on the viewers' rows hold.
 const INDEXED: [&str; 10] = [
@@ -38,6 +39,35 @@ pub(in crate::storage::list) fn required_team_member(predicate: &Expr) -> Option
         }
         _ => None,
     })
+}
+
+/// Returns the index on `referral_viewers` that leaves few rows of those that a predicate takes. `None` when going along
+/// all of them is as good.
+pub(in crate::storage::list) fn selective_index(predicate: &Expr) -> Option<&'static str> {
+    let found = |name: &str, is_rare: fn(&Literal) -> bool| {
+        conjuncts(predicate).any(|it| {
+            let Node::Compare(Comparison::Equal, left, right) = &it.node else { return false };
+            [(left, right), (right, left)].iter().any(|(path, value)| {
+                is_named(path, name) && matches!(&value.node, Node::Literal(literal) if is_rare(literal))
+            })
+        })
+    };
+    // Most referrals are accepted and open, or closed; few wait for an answer.
+    if found("substatus", |it| word(it).is_some_and(|it| it != Substatus::Accepted.as_str())) {
+        return Some("referral_viewers_by_substatus");
+    }
+    if found("status", |it| word(it) == Some(Status::New.as_str())) {
+        return Some("referral_viewers_by_status");
+    }
+    let is_country = found("customerProfile/address/country", |it| matches!(it, Literal::String(_)));
+    is_country.then_some("referral_viewers_by_country")
+}
+
+fn word(literal: &Literal) -> Option<&'static str> {
+    match literal {
+        Literal::Enum(words, place) => words.members.get(*place).copied(),
+        _ => None,
+    }
 }
 
 /// Returns the first of the conditions that no index serves. `None` when there is none.

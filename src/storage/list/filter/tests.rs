@@ -158,3 +158,23 @@ fn the_costly_part_is_the_first_that_no_index_serves() {
     );
     assert_eq!(costly("name eq 'a' or status eq 'New'").as_deref(), Some("name eq 'a' or status eq 'New'"));
 }
+
+#[test]
+fn an_index_is_named_where_it_leaves_few_rows() {
+    let index = |filter: &str| required::selective_index(&parsed(filter));
+
+    for (filter, expected) in [
+        ("direction eq 'Incoming' and substatus eq 'Pending'", Some("referral_viewers_by_substatus")),
+        ("status eq New and type eq Shared", Some("referral_viewers_by_status")),
+        ("customerProfile/address/country eq 'LU' and name eq 'x'", Some("referral_viewers_by_country")),
+        ("'LU' eq customerProfile/address/country", Some("referral_viewers_by_country")),
+        ("status eq 'Active'", None),
+        ("substatus eq 'Accepted'", None),
+        ("status ne 'New'", None),
+        ("customerProfile/address/country eq null", None),
+        ("status eq 'New' or type eq 'Shared'", None),
+        ("not (status eq 'New')", None),
+    ] {
+        assert_eq!(index(filter), expected, "{filter}");
+    }
+}
