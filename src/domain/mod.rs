@@ -5,6 +5,7 @@ pub mod change;
 pub mod deal;
 pub mod engagement;
 pub mod etag;
+pub mod event;
 pub mod json;
 pub mod lifecycle;
 pub mod organization;

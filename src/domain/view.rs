@@ -1,11 +1,11 @@
 //! The one way from a stored document to what a viewer reads.
 //!
 //! Storage holds the whole document with neutral values in the four members that differ by viewer. A viewer
-//! who sees everything gets the stored bytes with those four spliced in; only a redacted view is parsed.
+//! who sees everything gets the stored bytes with those four spliced in; only where something is withheld is it parsed.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::LazyLock};
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use uuid::Uuid;
 
 use super::{
@@ -67,16 +67,12 @@ pub struct VisibleReferral {
 
 impl VisibleReferral {
     /// Returns one bit per facet that the viewer is not shown, as [`visibility::withheld`] does.
-    ///
-    /// # Errors
-    /// When something may be withheld, and the document that decides cannot be read.
-    pub fn withheld(&self) -> serde_json::Result<u16> {
+    pub fn withheld(&self) -> u16 {
         let Self { stored, relation, has_accepted, .. } = self;
-        if !visibility::may_withhold(*relation, &stored.organization_id, &stored.inviter) {
-            return Ok(0);
+        match visibility::may_withhold(*relation, &stored.organization_id, &stored.inviter) {
+            true => visibility::withheld_of(&stored.document, *relation, *has_accepted),
+            false => 0,
         }
-        let referral = Referral::from_document(&stored.document)?;
-        Ok(visibility::withheld(&referral.consent, *relation, *has_accepted))
     }
 }
 
@@ -117,19 +113,21 @@ pub fn render(
     links: &Links,
     context: Context,
 ) -> serde_json::Result<View> {
-    let VisibleReferral { stored, relation, has_accepted, is_favorite } = visible;
-    let mut sight = u64::from(*is_favorite);
-    let mut redacted = None;
-    if visibility::may_withhold(*relation, &stored.organization_id, &stored.inviter) {
-        let referral = Referral::from_document(&stored.document)?;
-        let (seen, withheld) = visibility::redact(referral, *relation, *has_accepted);
-        sight |= visibility::sight_mark(withheld);
-        redacted = (withheld != 0).then(|| seen.to_document());
-    }
+    let (stored, withheld) = (&visible.stored, visible.withheld());
+    let sight = u64::from(visible.is_favorite) | visibility::sight_mark(withheld);
+    let redacted = match withheld {
+        0 => None,
+        _ => Some(visibility::without(Referral::from_document(&stored.document)?, withheld).to_document()),
+    };
     let etag = ETag::new(stored.version, stored.updated, sight);
     let document = redacted.as_deref().unwrap_or(&stored.document);
     Ok(View { body: splice(document, visible, viewer, links, context, etag), etag })
 }
+
+/// The members that differ by viewer, as they are stored, in the order of the document.
+static NEUTRAL: LazyLock<[Finder<'static>; 4]> = LazyLock::new(|| {
+    ["\"eTag\":null", "\"favorite\":false", "\"direction\":null", "\"links\":null"].map(Finder::new)
+});
 
 fn splice(
     document: &str,
@@ -154,13 +152,14 @@ fn splice(
     }
     // A quote inside a JSON text is always escaped, and no nested object has a member of these names, so
     // each of these sequences stands exactly once, at its member.
-    rest = copy_until(&mut body, rest, "\"eTag\":null");
+    let [neutral_etag, neutral_favorite, neutral_direction, neutral_links] = &*NEUTRAL;
+    rest = copy_until(&mut body, rest, neutral_etag);
     write_to(&mut body, format_args!("\"eTag\":\"\\\"{}\\\"\"", etag.to_string().trim_matches('"')));
-    rest = copy_until(&mut body, rest, "\"favorite\":false");
+    rest = copy_until(&mut body, rest, neutral_favorite);
     write_to(&mut body, format_args!("\"favorite\":{}", visible.is_favorite));
-    rest = copy_until(&mut body, rest, "\"direction\":null");
+    rest = copy_until(&mut body, rest, neutral_direction);
     write_to(&mut body, format_args!("\"direction\":\"{}\"", direction(stored, viewer).as_str()));
-    rest = copy_until(&mut body, rest, "\"links\":null");
+    rest = copy_until(&mut body, rest, neutral_links);
     write_links(&mut body, stored, links);
     body.push_str(rest);
     body
@@ -184,14 +183,12 @@ fn write_to(body: &mut String, text: std::fmt::Arguments<'_>) {
 }
 
 /// Copies up to `member` and returns what comes after it; copies nothing when it is not there.
-fn copy_until<'a>(body: &mut String, rest: &'a str, member: &str) -> &'a str {
-    let Some((before, after)) =
-        memmem::find(rest.as_bytes(), member.as_bytes()).and_then(|at| rest.split_at_checked(at))
-    else {
+fn copy_until<'a>(body: &mut String, rest: &'a str, member: &Finder<'_>) -> &'a str {
+    let Some((before, after)) = member.find(rest.as_bytes()).and_then(|at| rest.split_at_checked(at)) else {
         return rest;
     };
     body.push_str(before);
-    after.get(member.len()..).unwrap_or_default()
+    after.get(member.needle().len()..).unwrap_or_default()
 }
 
 /// Tells which way a record goes for a viewer: another's is outgoing, whoever made it; an own one is incoming

@@ -5,6 +5,10 @@
 //! only where the table names its facet, so a new member is shown to nobody before it is placed here.
 //! API.md prints the table.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::{
     organization::OrganizationId,
     referral::{Consent, CustomerProfile, Details, InviteContext, Referral, Requirements, SolutionTag},
@@ -109,6 +113,20 @@ pub fn redact(referral: Referral, relation: Relation, has_accepted: bool) -> (Re
 pub fn withheld(consent: &Consent, relation: Relation, has_accepted: bool) -> u16 {
     let is_refused = consent.consent_to_contact == Some(false)
         || consent.consent_to_to_share_info_with_others == Some(false);
+    withheld_if(is_refused, relation, has_accepted)
+}
+
+/// The same, of a stored document that is not parsed for it.
+pub fn withheld_of(document: &str, relation: Relation, has_accepted: bool) -> u16 {
+    // A quote inside a JSON text is always escaped, and no other object has a member of these names.
+    static REFUSALS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| {
+        ["\"consentToContact\":false", "\"consentToToShareInfoWithOthers\":false"].map(Finder::new)
+    });
+    let is_refused = REFUSALS.iter().any(|it| it.find(document.as_bytes()).is_some());
+    withheld_if(is_refused, relation, has_accepted)
+}
+
+fn withheld_if(is_refused: bool, relation: Relation, has_accepted: bool) -> u16 {
     let is_shown = |facet| match sight(facet, relation) {
         Shown => true,
         WithConsent => has_accepted || !is_refused,
@@ -260,7 +278,7 @@ fn solution(solution: SolutionTag, value: bool) -> SolutionTag {
 
 #[cfg(test)]
 mod tests {
-    use super::{RELATIONS, Relation, TABLE, Withheld, redact, sight};
+    use super::{RELATIONS, Relation, TABLE, Withheld, redact, sight, withheld, withheld_of};
     use crate::domain::{
         json::decimal::Decimal,
         referral::{Member, Referral},
@@ -294,6 +312,26 @@ mod tests {
         let expected = Referral { id: seen.id, ..Referral::blank() };
         assert!(seen == expected);
         assert_eq!(withheld, 0b1111_1000);
+    }
+
+    #[test]
+    fn what_is_withheld_of_a_document_shows_in_its_text() {
+        let mut silent = refused_consent();
+        silent.consent.consent_to_contact = None;
+        silent.name = Some(r#""consentToContact":false"#.to_owned());
+        let mut not_shared = silent.clone();
+        not_shared.consent.consent_to_to_share_info_with_others = Some(false);
+        for referral in [refused_consent(), silent, not_shared] {
+            for relation in RELATIONS {
+                for has_accepted in [false, true] {
+                    assert_eq!(
+                        withheld_of(&referral.to_document(), relation, has_accepted),
+                        withheld(&referral.consent, relation, has_accepted),
+                        "{relation:?} {has_accepted}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use super::{
     Principal, StoreError,
+    growth::{self, Growth},
     postgres::{SESSION, tls},
 };
 use crate::domain::{
@@ -132,12 +133,12 @@ impl<K: Hash + Eq + Send + Sync + Clone + 'static, V: Send + Sync + 'static> Mem
     }
 }
 
-/// Hears the notices of other servers for as long as the process lives, and connects again when it must.
-pub(super) fn follow_writes(mut config: Config, directory: Arc<Directory>) {
+/// Hears the notices of other servers, of changed roles and of the log, for as long as the process lives, and connects again when it must.
+pub(super) fn follow_writes(mut config: Config, directory: Arc<Directory>, growth: Growth) {
     config.application_name(LISTENER);
     tokio::spawn(async move {
         loop {
-            let outcome = hear(&config, &directory).await;
+            let outcome = hear(&config, &directory, &growth).await;
             directory.remember_no_more();
             if let Err(error) = outcome {
                 tracing::warn!(
@@ -151,19 +152,25 @@ pub(super) fn follow_writes(mut config: Config, directory: Arc<Directory>) {
 }
 
 /// Forgets on each notice, and lets the directory remember between them. Returns when the connection is lost.
-async fn hear(config: &Config, directory: &Directory) -> Result<(), StoreError> {
+async fn hear(config: &Config, directory: &Directory, growth: &Growth) -> Result<(), StoreError> {
     let (client, mut connection) = config.connect(tls()).await?;
     let receive = async {
         while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
-            if let AsyncMessage::Notification(_) = message? {
-                directory.forget();
+            match message? {
+                AsyncMessage::Notification(notice) if notice.channel() == growth::CHANNEL => {
+                    growth.announce()
+                }
+                AsyncMessage::Notification(_) => directory.forget(),
+                _ => (),
             }
         }
         Ok(())
     };
     let keep = async {
-        client.batch_execute(&format!("{SESSION} {LISTEN}")).await?;
+        client.batch_execute(&format!("{SESSION} {LISTEN}; LISTEN {}", growth::CHANNEL)).await?;
         directory.remember_from_now();
+        // What grew before has sent its notice to nobody.
+        growth.announce();
         loop {
             tokio::time::sleep(TRY_EVERY).await;
             match timeout(TRY_WAIT, client.batch_execute("SELECT 1")).await {

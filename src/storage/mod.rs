@@ -10,6 +10,7 @@ mod commit;
 mod dialect;
 mod directory;
 mod expiry;
+mod growth;
 mod idempotency;
 mod list;
 mod migrations;
@@ -36,7 +37,9 @@ pub use self::{
     organizations::{NewOrganization, Principal, SigningKey},
     referrals::{IndexedReferral, Inserted, ReferralState},
 };
-use self::{directory::Directory, postgres::Postgres, sqlite::Sqlite, value::Row, value::Value};
+use self::{
+    directory::Directory, growth::Growth, postgres::Postgres, sqlite::Sqlite, value::Row, value::Value,
+};
 use crate::domain::{actor::Scope, change::Hash, sources::Clock};
 
 /// The oldest SQLite that does not lose committed data in WAL mode.
@@ -49,6 +52,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     backend: Backend,
     directory: Arc<Directory>,
+    growth: Growth,
     in_flight: Arc<Mutex<HashSet<Hash>>>,
     /// Held by whoever expires referrals in this process.
     expiry: Arc<tokio::sync::Mutex<()>>,
@@ -185,15 +189,16 @@ impl Store {
     /// # Errors
     /// When the database cannot be reached, or is not safe to use.
     pub async fn open(options: &StoreOptions, clock: Clock) -> Result<Self, StoreError> {
+        let growth = Growth::new();
         let backend = match &options.target {
-            Target::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, options.mode)?),
+            Target::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, options.mode, growth.clone())?),
             Target::Postgres(url) => Backend::Postgres(Box::new(Postgres::open(url, options.mode).await?)),
         };
         // One process writes an SQLite file; PostgreSQL has many, and `start_background` listens to them.
         let directory = Arc::new(Directory::new(matches!(backend, Backend::Sqlite(_))));
         let (in_flight, expiry) = (Arc::default(), Arc::default());
         let turns = std::iter::repeat_with(Arc::default).take(TURNS).collect();
-        Ok(Self(Arc::new(Inner { backend, directory, in_flight, expiry, turns, clock })))
+        Ok(Self(Arc::new(Inner { backend, directory, growth, in_flight, expiry, turns, clock })))
     }
 
     /// Brings the schema to this program's version and returns the names of what was applied.
@@ -283,12 +288,19 @@ impl Store {
     }
 
     /// Starts the background work of a server: on PostgreSQL, numbering committed changes while this process
-    /// holds the lease, and hearing of changed roles. SQLite's writer needs none.
+    /// holds the lease, and hearing of changed roles and of the log. SQLite's writer needs none.
     pub fn start_background(&self) {
         if let Backend::Postgres(postgres) = &self.0.backend {
             numbering::start(postgres);
-            directory::follow_writes(postgres.config(), Arc::clone(&self.0.directory));
+            let (directory, growth) = (Arc::clone(&self.0.directory), self.0.growth.clone());
+            directory::follow_writes(postgres.config(), directory, growth);
         }
+    }
+
+    /// Returns what changes whenever the log grows: at once on SQLite, on PostgreSQL after [`Store::start_background`]
+    /// and when the notice has come. A notice can be lost, so whoever waits also looks every second or so.
+    pub fn log_growth(&self) -> tokio::sync::watch::Receiver<()> {
+        self.0.growth.watch()
     }
 
     /// Waits until everything committed has its position in the log: gives positions itself when it may write
@@ -332,19 +344,19 @@ impl Store {
         &self,
         budget: Duration,
         scope: &Scope,
-        sql: String,
-        params: Vec<Value>,
+        bounded: list::Bounded,
     ) -> Result<Vec<Row>, StoreError> {
+        let organization_id = scope.organization_id().clone();
         match &self.0.backend {
             Backend::Sqlite(_) => {
-                let (store, organization_id) = (self.clone(), scope.organization_id().clone());
+                let store = self.clone();
                 let read = move || match &store.0.backend {
-                    Backend::Sqlite(sqlite) => sqlite.query_within(budget, organization_id, &sql, &params),
+                    Backend::Sqlite(sqlite) => sqlite.query_within(budget, organization_id, &bounded),
                     Backend::Postgres(_) => Ok(Vec::new()),
                 };
                 tokio::task::spawn_blocking(read).await.unwrap_or(Err(StoreError::ReadOnly))
             }
-            Backend::Postgres(postgres) => postgres.query_within(budget, sql, params).await,
+            Backend::Postgres(postgres) => postgres.query_within(budget, organization_id, bounded).await,
         }
     }
 

@@ -14,7 +14,7 @@ use tokio_postgres::{AsyncMessage, Client};
 use uuid::Uuid;
 
 use super::{
-    StoreError,
+    StoreError, growth,
     postgres::{Postgres, SESSION, tls},
 };
 use crate::domain::change::{Hash, chain_hash};
@@ -151,6 +151,8 @@ async fn number_batch(client: &mut Client) -> Result<usize, StoreError> {
         )
         .await?;
     transaction.execute("DELETE FROM changes_pending WHERE sequence = ANY($1)", &[&sequences]).await?;
+    // Only who numbers sends this, so the lock that a NOTIFY takes at commit keeps nobody waiting.
+    transaction.batch_execute(&format!("NOTIFY {}", growth::CHANNEL)).await?;
     transaction.commit().await?;
     Ok(sequences.len())
 }

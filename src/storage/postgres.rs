@@ -3,10 +3,15 @@
 //! A commit runs as a task of its own, so that a caller that goes away cannot leave a transaction half sent
 //! on a connection that goes back to the pool.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
-use futures_util::future::{join, try_join_all};
+use futures_util::future::{join, join3, try_join_all};
+use rustls::RootCertStore;
 use tokio::sync::Notify;
 use tokio_postgres::{Config, Statement, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -15,9 +20,10 @@ use uuid::Uuid;
 use super::{
     Commit, Conflict, Mode, StoreError, changes,
     commit::Step,
+    list::{Bounded, Lanes, SHORT},
     value::{Row, Value},
 };
-use crate::domain::change::Hash;
+use crate::domain::{change::Hash, organization::OrganizationId};
 
 /// Connections in the pool.
 const CONNECTIONS_MAX: usize = 16;
@@ -41,6 +47,7 @@ pub(super) struct Postgres {
     pool: Pool,
     config: Config,
     mode: Mode,
+    lanes: Lanes,
     /// Wakes whoever announces commits to the numbering task.
     pub(super) committed: Arc<Notify>,
 }
@@ -78,7 +85,7 @@ impl Postgres {
             }))
             .build()
             .map_err(|error| StoreError::BadUrl(error.to_string()))?;
-        let postgres = Self { pool, config, mode, committed: Arc::default() };
+        let postgres = Self { pool, config, mode, lanes: Lanes::default(), committed: Arc::default() };
         drop(postgres.connection().await?);
         Ok(postgres)
     }
@@ -105,16 +112,33 @@ impl Postgres {
         read_rows(&client.query(&statement, &references(params)).await?)
     }
 
-    /// Reads rows for `budget` at most. The statement is not kept: there are as many texts as callers think of.
+    /// Reads rows for `budget` at most. What turns out to be a long query starts anew when it is its turn: see [`Lanes`].
     pub(super) async fn query_within(
         &self,
         budget: Duration,
-        sql: String,
-        params: Vec<Value>,
+        organization_id: OrganizationId,
+        bounded: Bounded,
     ) -> Result<Vec<Row>, StoreError> {
+        let mut turn = self.lanes.turn(organization_id, budget);
+        let bounded = Arc::new(bounded);
+        if !bounded.is_costly {
+            match self.read_for(budget.min(SHORT), Arc::clone(&bounded)).await {
+                Err(StoreError::CutOff) => (),
+                outcome => return outcome,
+            }
+        }
+        if !turn.wait().await {
+            return Err(StoreError::CutOff);
+        }
+        self.read_for(turn.time_left(), bounded).await
+    }
+
+    /// The statement is not kept: there are as many texts as callers think of.
+    async fn read_for(&self, time: Duration, bounded: Arc<Bounded>) -> Result<Vec<Row>, StoreError> {
         let client = self.connection().await?;
         // A task of its own, so that a caller that goes away leaves no open transaction behind.
-        let read = tokio::spawn(async move { read_within(&client, budget, &sql, &params).await });
+        let read =
+            tokio::spawn(async move { read_within(&client, time, &bounded.sql, &bounded.params).await });
         read.await.unwrap_or(Err(StoreError::CutOff))
     }
 
@@ -139,10 +163,12 @@ async fn read_within(
 ) -> Result<Vec<Row>, StoreError> {
     let begin = format!("BEGIN READ ONLY; SET LOCAL statement_timeout = {}", budget.as_millis().max(1));
     let typed: Vec<_> = params.iter().map(|it| (it as &(dyn ToSql + Sync), it.postgres_type())).collect();
-    let (begun, rows) = join(client.batch_execute(&begin), client.query_typed(sql, &typed)).await;
-    // Ends the transaction, whether the query succeeded or not.
-    client.batch_execute("COMMIT").await?;
+    // All in one flight; COMMIT ends the transaction whether the query succeeded or not.
+    let (begun, rows, ended) =
+        join3(client.batch_execute(&begin), client.query_typed(sql, &typed), client.batch_execute("COMMIT"))
+            .await;
     begun?;
+    ended?;
     let rows = rows.map_err(|error| match error.code() {
         Some(&SqlState::QUERY_CANCELED) => StoreError::CutOff,
         _ => StoreError::Postgres(error),
@@ -159,13 +185,17 @@ fn read_rows(rows: &[tokio_postgres::Row]) -> Result<Vec<Row>, StoreError> {
 
 /// Returns a connector for servers that ask for TLS, with the certificates of the system.
 pub(super) fn tls() -> MakeRustlsConnect {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    // Read once: there are many certificates, and a connection wants one now and then.
+    static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Arc::new(roots)
+    });
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("the provider speaks TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
+        .with_root_certificates(Arc::clone(&ROOTS))
         .with_no_client_auth();
     MakeRustlsConnect::new(config)
 }
@@ -235,7 +265,7 @@ fn lock_key(engagement_id: Uuid) -> (i32, i32) {
 }
 
 fn insert_change() -> &'static str {
-    static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "WITH written AS (
                 INSERT INTO changes ({})

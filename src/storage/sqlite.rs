@@ -18,7 +18,8 @@ use tokio::sync::oneshot;
 use super::{
     Commit, Mode, SQLITE_VERSION_MIN, StoreError, changes,
     commit::Step,
-    list::{Lanes, functions},
+    growth::Growth,
+    list::{Bounded, Lanes, functions},
     value::{Row, Value},
 };
 use crate::domain::{
@@ -63,12 +64,12 @@ enum Job {
 
 impl Sqlite {
     /// Opens the file; in [`Mode::ReadWrite`] creates it when it is missing and starts the writer.
-    pub(super) fn open(path: &Path, mode: Mode) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, mode: Mode, growth: Growth) -> Result<Self, StoreError> {
         if rusqlite::version_number() < SQLITE_VERSION_MIN {
             return Err(StoreError::UnsafeSqlite { found: rusqlite::version().to_owned() });
         }
         let writer = match mode {
-            Mode::ReadWrite => Some(start_writer(path)?),
+            Mode::ReadWrite => Some(start_writer(path, growth)?),
             Mode::ReadOnly if path.exists() => None,
             Mode::ReadOnly => return Err(StoreError::Missing { path: path.to_owned() }),
         };
@@ -92,8 +93,7 @@ impl Sqlite {
         &self,
         budget: Duration,
         organization_id: OrganizationId,
-        sql: &str,
-        params: &[Value],
+        bounded: &Bounded,
     ) -> Result<Vec<Row>, StoreError> {
         let idle = self.readers.lock().pop();
         let mut reader = match idle {
@@ -102,7 +102,7 @@ impl Sqlite {
         };
         let mut turn = self.lanes.turn(organization_id, budget);
         reader.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || !turn.may_go_on()))?;
-        let rows = query(&reader, sql, params);
+        let rows = query(&reader, &bounded.sql, &bounded.params);
         // Takes the handler away, and with it the place in the lane.
         reader.progress_handler(0, None::<fn() -> bool>)?;
         self.readers.lock().push(reader);
@@ -158,7 +158,7 @@ fn prepare(connection: &Connection, pragmas: &str) -> rusqlite::Result<()> {
     connection.execute_batch(pragmas)
 }
 
-fn start_writer(path: &Path) -> Result<SyncSender<Job>, StoreError> {
+fn start_writer(path: &Path, growth: Growth) -> Result<SyncSender<Job>, StoreError> {
     // The file holds signing keys and personal data: nobody but its owner reads it.
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true);
@@ -168,7 +168,7 @@ fn start_writer(path: &Path) -> Result<SyncSender<Job>, StoreError> {
     let connection = Connection::open(path)?;
     prepare(&connection, WRITER_PRAGMAS)?;
     let (jobs, queue) = sync_channel(QUEUE_MAX);
-    let writer = Writer { connection, next_position: None };
+    let writer = Writer { connection, next_position: None, growth };
     thread::Builder::new()
         .name("sqlite-writer".to_owned())
         .spawn(move || writer.run(&queue))
@@ -180,6 +180,7 @@ struct Writer {
     connection: Connection,
     /// The next place in the log; `None` until it is looked up.
     next_position: Option<i64>,
+    growth: Growth,
 }
 
 /// Who waits for a commit.
@@ -224,6 +225,9 @@ impl Writer {
             self.next_position = None;
         }
         let is_full = matches!(written, Err(StoreError::Full));
+        if written.is_ok() && group.iter().any(|(commit, _)| !commit.changes.is_empty()) {
+            self.growth.announce();
+        }
         let mut outcomes = outcomes.into_iter();
         for (_, done) in group.drain(..) {
             let outcome = match &written {

@@ -229,7 +229,7 @@ fn whole_number(text: &str) -> Result<u64, Problem> {
     let number = is_digits.then(|| text.parse().ok()).flatten();
     // Edm.Int64 is the largest that clients know.
     let fits = number.filter(|it| i64::try_from(*it).is_ok());
-    fits.ok_or_else(|| Problem::of_all(format!("{text:?} is not a whole number from 0")))
+    fits.ok_or_else(|| Problem::of_all(format!("{text:?} is not a whole number from 0 to {}", i64::MAX)))
 }
 
 fn yes_or_no(text: &str) -> Result<bool, Problem> {

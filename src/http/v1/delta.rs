@@ -78,7 +78,6 @@ async fn delta(
     let query = referrals::read_query(&app.context, &query.unwrap_or_default())?;
     let format = Format::read(&headers, query.format.as_deref())?;
     let page = referrals::delta(&app.context, &actor, query).await?;
-    let items = items(&app, &actor, &page, format).await?;
     let base = format!("{}/v1.0/engagements", app.public_url);
     let link = match &page.next {
         Next::Page(token) => {
@@ -88,6 +87,7 @@ async fn delta(
             format!("\"@odata.deltaLink\":\"{base}/referrals/delta?$deltatoken={token}\"")
         }
     };
+    let items = items(&app, &actor, page, format).await?;
     let context = match format.has_context() {
         true => format!("\"@odata.context\":\"{base}/$metadata#referrals/$delta\","),
         false => String::new(),
@@ -96,17 +96,18 @@ async fn delta(
 }
 
 /// Returns the entries of a page as JSON texts.
-async fn items(app: &App, actor: &Actor, page: &DeltaPage, format: Format) -> Result<Vec<String>, ListError> {
+async fn items(app: &App, actor: &Actor, page: DeltaPage, format: Format) -> Result<Vec<String>, ListError> {
     let mut items = Vec::new();
-    match &page.entries {
-        Entries::Listed(listed) => {
-            for some in listed.chunks(Store::DOCUMENTS_AT_ONCE) {
+    match page.entries {
+        Entries::Listed(mut listed) => {
+            while !listed.is_empty() {
+                let some = listed.drain(..listed.len().min(Store::DOCUMENTS_AT_ONCE)).collect();
                 let documents = referrals::read_listed(&app.context, actor, some, &page.shape).await?;
                 items.extend(documents.into_iter().map(|it| in_format(&app.public_url, it, format)));
             }
         }
         Entries::Changed { documents, removed } => {
-            items.extend(documents.iter().map(|it| in_format(&app.public_url, it.clone(), format)));
+            items.extend(documents.into_iter().map(|it| in_format(&app.public_url, it, format)));
             let gone = |id| format!("{{\"@removed\":{{\"reason\":\"changed\"}},\"id\":\"{id}\"}}");
             items.extend(removed.iter().map(gone));
         }

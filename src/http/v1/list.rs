@@ -26,7 +26,7 @@ use crate::{
         format::Format,
         limits::read_body,
     },
-    service::referrals::{self, ListError, Page},
+    service::referrals::{self, ListError, Page, Preferred},
     storage::{Listed, Store},
 };
 
@@ -172,10 +172,12 @@ async fn count(
 /// Answers a query with a page.
 async fn page(app: App, actor: Actor, query: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
     let size_wanted = page_size(headers);
+    let is_known = headers.contains_key(header::IF_NONE_MATCH);
+    let preferred = Preferred { size: size_wanted, is_known };
     let query = referrals::read_query(&app.context, query)?;
     let format_option = query.format.clone();
     let format = Format::read(headers, format_option.as_deref())?;
-    let page = referrals::list(&app.context, &actor, query, size_wanted).await?;
+    let page = referrals::list(&app.context, &actor, query, preferred).await?;
     let etag = page.etag.as_deref().and_then(|it| HeaderValue::from_str(it).ok());
     let is_current = page.etag.as_deref().is_some_and(|it| matches_any(headers, it));
     let mut response = match is_current {
@@ -243,7 +245,7 @@ impl Rest {
     async fn next_piece(&mut self) -> Result<String, ListError> {
         let count = self.listed.len().min(Store::DOCUMENTS_AT_ONCE);
         let now: Vec<Listed> = self.listed.drain(..count).collect();
-        let items = referrals::read_listed(&self.app.context, &self.actor, &now, &self.shape).await?;
+        let items = referrals::read_listed(&self.app.context, &self.actor, now, &self.shape).await?;
         let mut piece = String::with_capacity(items.iter().map(|it| it.body.len().saturating_add(1)).sum());
         for item in items {
             if !std::mem::take(&mut self.is_first) {

@@ -202,7 +202,7 @@ struct ShownVersion {
 
 /// Tells the history of one record: what each of its changes did, by the id of the change.
 fn tell(changes: &[Change], visible: &VisibleReferral) -> Result<HashMap<Uuid, ShownVersion>, ChangesError> {
-    let withheld = visible.withheld()?;
+    let withheld = visible.withheld();
     let own: Vec<&Change> = changes.iter().filter(|it| it.referral_id == visible.stored.id).collect();
     let mut versions = HashMap::with_capacity(own.len());
     let mut from = None;

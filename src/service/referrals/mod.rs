@@ -19,7 +19,7 @@ pub use self::{
     create::{CreateAnswer, CreateError, CreateRequest, create},
     group::{GroupError, GroupRefusal, GroupedAnswer, GroupedWrite, write_group},
     list::{
-        DeltaError, DeltaPage, Document, Entries, ListError, Next, Page, Shape, count_all, delta,
+        DeltaError, DeltaPage, Document, Entries, ListError, Next, Page, Preferred, Shape, count_all, delta,
         entity_query, list, read_listed, read_query,
     },
     retry::RetryError,

@@ -398,7 +398,7 @@ async fn find_version(
         }
     }
     let Some(document) = replay.document() else { return Ok(None) };
-    let seen = visibility::without(Referral::from_document(&document)?, visible.withheld()?);
+    let seen = visibility::without(Referral::from_document(&document)?, visible.withheld());
     Ok(Some(tree(&seen.to_document())?))
 }
 

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use crate::domain::organization::OrganizationId;
 
 /// A query that has run for so long is a long one.
-const SHORT: Duration = Duration::from_millis(25);
+pub(crate) const SHORT: Duration = Duration::from_millis(25);
 /// How often a long query that waits looks whether its turn has come.
 const LOOK: Duration = Duration::from_millis(5);
 /// Long queries that an organisation may have, the one that runs and those that wait: each holds a thread and a connection.
@@ -84,6 +84,25 @@ impl Turn {
             }
         }
         self.began.elapsed() < self.budget
+    }
+
+    /// Waits until a query that is known to be a long one may run, without a thread. `false` when it may not, or not in
+    /// time.
+    pub(crate) async fn wait(&mut self) -> bool {
+        while self.place != Place::Running {
+            if self.began.elapsed() >= self.budget || !self.step_up() {
+                return false;
+            }
+            if self.place != Place::Running {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+        true
+    }
+
+    /// Returns how much of its time is left.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.budget.saturating_sub(self.began.elapsed())
     }
 
     /// Takes the next place if it is free. `false` when the organisation has too many that wait.

@@ -8,5 +8,8 @@ mod query;
 pub(super) mod viewers;
 
 pub use self::changed::{Changed, ChangedWindow};
-pub(super) use self::lanes::Lanes;
 pub use self::query::{Key, ListQuery, Listed, Place};
+pub(super) use self::{
+    lanes::{Lanes, SHORT},
+    query::Bounded,
+};

@@ -1,4 +1,5 @@
-//! One page of the list: its keys first, then its documents a few at a time, so that memory does not grow with a page.
+//! One page of the list: its keys, with the documents that are small; then the others a few at a time, so that memory
+//! does not grow with what is on a page.
 //!
 //! ```text
 //! referral_viewers v        what the viewer's organisation sees, in the order of creation
@@ -19,7 +20,6 @@ use super::filter::{self, Translator, required};
 use crate::{
     domain::{
         actor::Scope,
-        time::Timestamp,
         view::VisibleReferral,
         visibility::{RELATIONS, Relation},
     },
@@ -33,13 +33,19 @@ use crate::{
 
 /// Documents that are read at a time.
 const DOCUMENTS_AT_ONCE: usize = 16;
+/// Bytes of a document that is read together with its keys: a page of these takes little memory.
+const DOCUMENT_BYTES_MAX: u32 = 16 * 1024;
 /// Characters of a text that decide its place in an order; the rest is left to the id.
 const KEY_CHARS_MAX: u32 = 100;
 /// Whether the viewer, who is the second parameter, marked the referral.
 const FAVORITE: &str = "CASE WHEN EXISTS (
         SELECT 1 FROM favorites f WHERE f.user_id = $2 AND f.referral_id = v.referral_id) THEN 1 ELSE 0 END";
+/// Columns of the record before its document.
+const RECORD: &str = "r.id, r.engagement_id, r.organization_id, r.inviter, r.version, r.updated";
+/// Columns of what the viewer is to it, after the document.
+const SIGHT: &str = "v.relation, v.has_accepted";
 /// The column of the first key of a page.
-const FIRST_KEY: usize = 6;
+const FIRST_KEY: usize = 10;
 
 /// Which referrals, in which order.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +60,8 @@ pub struct ListQuery<'a> {
     pub skip: u64,
     /// How many at most.
     pub count_max: u32,
+    /// Whether the documents are wanted too, as far as that costs nothing but their reading.
+    pub with_documents: bool,
 }
 
 /// A place in an order: what its keys are there, and the id.
@@ -83,21 +91,20 @@ pub enum Key {
     Null,
 }
 
-/// A referral on a page, without its document.
+/// A referral on a page.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// Number of the version.
-    pub version: u32,
-    /// When it last changed.
-    pub updated: Timestamp,
-    /// What the viewer's organisation is to it.
-    pub relation: Relation,
-    /// Whether the viewer's organisation has accepted the deal.
-    pub has_accepted: bool,
-    /// Whether the viewer marked it.
-    pub is_favorite: bool,
+    /// The record. Its document is empty where it has not been read: see [`Self::has_document`].
+    pub visible: VisibleReferral,
     /// Where it stands.
     pub place: Place,
+}
+
+impl Listed {
+    /// Says whether the document has been read with the rest. The others are for [`Store::find_listed`].
+    pub fn has_document(&self) -> bool {
+        !self.visible.stored.document.is_empty()
+    }
 }
 
 impl Store {
@@ -113,13 +120,20 @@ impl Store {
     ) -> Result<Vec<Listed>, StoreError> {
         let mut select = Select::new(self.dialect(), scope, query.predicates);
         let keys = select.keys(query.order);
-        let mut sql =
-            format!("SELECT v.referral_id, r.version, v.updated, v.relation, v.has_accepted, {FAVORITE}");
+        select.joins_referral = true;
+        select.is_in_order_of_updates = query.order.first().is_some_and(|it| is_updated(&it.expr));
+        let is_by_index = select.is_by_index(query.order);
+        let document = match query.with_documents && is_by_index {
+            // What has to be sorted is sorted without its documents.
+            true => format!(
+                "CASE WHEN octet_length(r.document) <= {DOCUMENT_BYTES_MAX} THEN r.document ELSE '' END"
+            ),
+            false => "''".to_owned(),
+        };
+        let mut sql = format!("SELECT {RECORD}, {document}, {SIGHT}, {FAVORITE}");
         for key in &keys {
             let _ = write!(sql, ", {}", key.key.selected());
         }
-        select.joins_referral = true;
-        select.is_in_order_of_updates = query.order.first().is_some_and(|it| is_updated(&it.expr));
         if let Some(place) = query.after {
             let after = select.after(&keys, place);
             select.conditions.push(after);
@@ -134,8 +148,12 @@ impl Store {
         let (limit, skip) = (select.bind(query.count_max.into()), select.bind(skip.into()));
         let _ =
             write!(sql, "v.referral_id {last} LIMIT CAST({limit} AS bigint) OFFSET CAST({skip} AS bigint)");
-        let rows = self.query_within(budget, scope, sql, select.into_params()).await?;
-        rows.iter().map(|row| listed(row, keys.len())).collect()
+        let rows = match query.predicates.is_empty() && query.skip == 0 && is_by_index {
+            // Nothing is looked at that is not on the page, and there are few such texts.
+            true => self.query(&sql, &select.into_params()).await?,
+            false => self.query_within(budget, scope, select.bounded(sql, query.predicates)).await?,
+        };
+        rows.into_iter().map(listed).collect()
     }
 
     /// Counts what `scope` may see and `predicates` are true of, for `budget` at most.
@@ -154,7 +172,7 @@ impl Store {
         } else {
             let select = Select::new(self.dialect(), scope, predicates);
             let sql = format!("SELECT COUNT(*){}", select.body());
-            self.query_within(budget, scope, sql, select.into_params()).await?.into_iter().next()
+            self.query_within(budget, scope, select.bounded(sql, predicates)).await?.into_iter().next()
         };
         let count = row.map_or(Ok(0), |row| row.int(0))?;
         Ok(u64::try_from(count).unwrap_or(0))
@@ -176,11 +194,7 @@ impl Store {
         let ids: Vec<_> = ids.take(DOCUMENTS_AT_ONCE).map(|it| select.bind(it.into())).collect();
         select.starts_at_referral = true;
         select.conditions.push(format!("r.id IN ({})", ids.join(", ")));
-        let sql = format!(
-            "SELECT r.id, r.engagement_id, r.organization_id, r.inviter, r.version, r.updated, r.document, v.relation, \
-             v.has_accepted, {FAVORITE}{}",
-            select.body()
-        );
+        let sql = format!("SELECT {RECORD}, r.document, {SIGHT}, {FAVORITE}{}", select.body());
         let rows = self.query(&sql, &select.into_params()).await?;
         let mut found = rows.into_iter().map(visible).collect::<Result<Vec<_>, _>>()?;
         found.sort_by_key(|it| listed.iter().position(|listed| listed.place.id == it.stored.id));
@@ -206,7 +220,11 @@ fn is_descending(order: &[OrderKey]) -> bool {
 }
 
 fn is_updated(expr: &Expr) -> bool {
-    matches!(&expr.node, Node::Path(path) if path.names() == "updatedDateTime")
+    is_path(expr, "updatedDateTime")
+}
+
+fn is_path(expr: &Expr, name: &str) -> bool {
+    matches!(&expr.node, Node::Path(path) if path.names() == name)
 }
 
 /// A key of the order, as SQL.
@@ -226,6 +244,14 @@ impl KeySql {
         };
         format!("{} {end}", self.key.sql)
     }
+}
+
+/// A query that runs within a budget.
+pub(in crate::storage) struct Bounded {
+    pub(in crate::storage) sql: String,
+    pub(in crate::storage) params: Vec<Value>,
+    /// Whether it is known to look at many rows.
+    pub(in crate::storage) is_costly: bool,
 }
 
 /// A query under construction.
@@ -293,6 +319,14 @@ impl<'a> Select<'a> {
         let ids: Vec<_> = ids.iter().map(|it| self.bind((*it).into())).collect();
         self.conditions.push(format!("r.{column} IN ({})", ids.join(", ")));
         self.starts_at_referral = true;
+    }
+
+    /// Says whether the rows come in the order that is wanted, one after the other, from an index.
+    fn is_by_index(&self, order: &[OrderKey]) -> bool {
+        let [OrderKey { expr, .. }] = order else { return false };
+        is_whole(self.scope)
+            && !self.starts_at_referral
+            && (is_path(expr, "createdDateTime") || is_updated(expr))
     }
 
     fn bind(&mut self, value: Value) -> String {
@@ -383,6 +417,11 @@ impl<'a> Select<'a> {
         sql
     }
 
+    fn bounded(self, sql: String, predicates: &[&Expr]) -> Bounded {
+        let is_costly = !predicates.is_empty() && !predicates.iter().any(|it| required::is_partly_served(it));
+        Bounded { sql, params: self.into_params(), is_costly }
+    }
+
     fn into_params(self) -> Vec<Value> {
         [self.fixed, self.translator.into_params()].concat()
     }
@@ -411,17 +450,11 @@ impl Key {
     }
 }
 
-fn listed(row: &Row, keys: usize) -> Result<Listed, StoreError> {
-    let id = row.uuid(0)?;
-    let values = row.0.iter().skip(FIRST_KEY).take(keys).map(Key::of).collect();
-    Ok(Listed {
-        version: row.count(1)?,
-        updated: row.timestamp(2)?,
-        relation: relation(row, 3)?,
-        has_accepted: row.bool(4)?,
-        is_favorite: row.bool(5)?,
-        place: Place { keys: values, id },
-    })
+fn listed(row: Row) -> Result<Listed, StoreError> {
+    let keys = row.0.iter().skip(FIRST_KEY).map(Key::of).collect();
+    let visible = visible(row)?;
+    let place = Place { keys, id: visible.stored.id };
+    Ok(Listed { visible, place })
 }
 
 fn visible(mut row: Row) -> Result<VisibleReferral, StoreError> {

@@ -185,9 +185,18 @@ fn an_option_is_given_once_in_utf8() {
         ("@p=1&@p=2", "@p", "the option is given more than once"),
         ("$filter=name eq '%FF'", "$filter", "the text is not UTF-8"),
         ("$f%FF=1", "$f\u{fffd}", "the text is not UTF-8"),
-        ("$top=", "$top", "\"\" is not a whole number from 0"),
-        ("$top=1.5", "$top", "\"1.5\" is not a whole number from 0"),
-        ("$top=99999999999999999999", "$top", "\"99999999999999999999\" is not a whole number from 0"),
+        ("$top=", "$top", "\"\" is not a whole number from 0 to 9223372036854775807"),
+        ("$top=1.5", "$top", "\"1.5\" is not a whole number from 0 to 9223372036854775807"),
+        (
+            "$skip=9223372036854775808",
+            "$skip",
+            "\"9223372036854775808\" is not a whole number from 0 to 9223372036854775807",
+        ),
+        (
+            "$top=99999999999999999999",
+            "$top",
+            "\"99999999999999999999\" is not a whole number from 0 to 9223372036854775807",
+        ),
         ("$count=yes", "$count", "\"yes\" is neither"),
         ("$compute=1", "$compute", "there is no such option"),
     ] {

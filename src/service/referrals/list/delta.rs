@@ -10,7 +10,7 @@ use odata::{Query, QueryError, eval, tree::Expr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Document, ListError, Page, ReadError, Shape, list, render, shaped, token::PageToken};
+use super::{Document, ListError, Page, Preferred, ReadError, Shape, list, render, shaped, token::PageToken};
 use crate::{
     domain::{
         actor::Actor,
@@ -55,7 +55,7 @@ pub struct DeltaPage {
 
 /// What is on a page.
 pub enum Entries {
-    /// Referrals of the first pass, before their documents are read.
+    /// Referrals of the first pass, before all of their documents are read.
     Listed(Vec<Listed>),
     /// Referrals that changed, and ids of those that are gone from the caller's sight.
     Changed {
@@ -156,7 +156,7 @@ fn refuse_order(query: &Query) -> Result<(), ListError> {
 /// Returns the next page of the first pass through the list.
 async fn go_through(context: &Context, actor: &Actor, token: DeltaToken) -> Result<DeltaPage, DeltaError> {
     let query = Query { skip_token: Some(token.query.clone()), ..Query::default() };
-    let Page { listed, next, shape, .. } = list(context, actor, query, None).await?;
+    let Page { listed, next, shape, .. } = list(context, actor, query, Preferred::default()).await?;
     let next = match next {
         Some(query) => Next::Page(DeltaToken { query, ..token }.seal(context, actor)),
         None => Next::Delta(DeltaToken { is_following: true, ..token }.seal(context, actor)),

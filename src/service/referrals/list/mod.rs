@@ -71,7 +71,16 @@ pub struct Shape {
     pub expanded: Vec<Expanded>,
 }
 
-/// A page of the list, before its documents are read.
+/// What a caller prefers of a page.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Preferred {
+    /// How many referrals at most.
+    pub size: Option<u32>,
+    /// Whether the caller has the page perhaps, and needs no document then.
+    pub is_known: bool,
+}
+
+/// A page of the list, before all of its documents are read.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// How many referrals the query is true of, on all pages. `None` when the caller does not want to know, or when
@@ -129,7 +138,7 @@ pub fn entity_query(context: &Context, text: &str) -> Result<(Shape, Option<Stri
     Ok((Shape { selection: query.selection, expanded: query.expanded }, query.format))
 }
 
-/// Finds the page that a query asks for. `size_wanted` is what the caller prefers for the size of a page.
+/// Finds the page that a query asks for.
 ///
 /// # Errors
 /// When the query is wrong, or takes longer than it may.
@@ -137,14 +146,14 @@ pub async fn list(
     context: &Context,
     actor: &Actor,
     query: Query,
-    size_wanted: Option<u32>,
+    preferred: Preferred,
 ) -> Result<Page, ListError> {
     let page = match &query.skip_token {
         Some(sealed) => {
             refuse_beside_token(&query)?;
             PageToken::open(context, actor, sealed)?
         }
-        None => PageToken::first(context, query, size_wanted),
+        None => PageToken::first(context, query, preferred.size),
     };
     let (filter, search) = (page.filter.as_ref(), page.search.as_ref());
     let predicates: Vec<&Expr> = filter.into_iter().chain(search).collect();
@@ -162,6 +171,7 @@ pub async fn list(
         skip: page.skip,
         // One more than fits tells whether there is a next page.
         count_max: size.saturating_add(1),
+        with_documents: !preferred.is_known,
     };
     let mut listed = match size {
         0 => Vec::new(),
@@ -192,20 +202,21 @@ pub async fn count_all(context: &Context, actor: &Actor, query: &Query) -> Resul
     count.map_err(|error| cut_off(error, &predicates))
 }
 
-/// Reads the documents of a part of a page, [`Store::DOCUMENTS_AT_ONCE`] at most, each as the caller sees it.
+/// Returns the documents of a part of a page, [`Store::DOCUMENTS_AT_ONCE`] at most, each as the caller sees it; reads
+/// those that have not been read with the page.
 ///
 /// # Errors
 /// When the database does not answer, or a document cannot be read.
 pub async fn read_listed(
     context: &Context,
     actor: &Actor,
-    listed: &[Listed],
+    listed: Vec<Listed>,
     shape: &Shape,
 ) -> Result<Vec<Document>, ListError> {
-    if listed.is_empty() {
-        return Ok(Vec::new());
-    }
-    let found = context.store.find_listed(&actor.scope(), listed).await?;
+    let found = match listed.iter().all(Listed::has_document) {
+        true => listed.into_iter().map(|it| it.visible).collect(),
+        false => context.store.find_listed(&actor.scope(), &listed).await?,
+    };
     let mut documents = Vec::with_capacity(found.len());
     for visible in found {
         let view = render(context, actor, &visible, view::Context::None).map_err(ReadError::from)?;
@@ -322,10 +333,11 @@ fn etag(listed: &[Listed], count: Option<u64>, shape: &Shape) -> String {
     digest.update(selection.unwrap_or_default().as_bytes());
     digest.update(&count.unwrap_or(u64::MAX).to_be_bytes());
     for it in listed {
-        digest.update(it.place.id.as_bytes());
-        digest.update(&it.version.to_be_bytes());
-        digest.update(&it.updated.ticks().to_be_bytes());
-        digest.update(&[it.relation as u8, u8::from(it.has_accepted), u8::from(it.is_favorite)]);
+        let VisibleReferral { stored, relation, has_accepted, is_favorite } = &it.visible;
+        digest.update(stored.id.as_bytes());
+        digest.update(&stored.version.to_be_bytes());
+        digest.update(&stored.updated.ticks().to_be_bytes());
+        digest.update(&[*relation as u8, u8::from(*has_accepted), u8::from(*is_favorite)]);
     }
     let digest = digest.finish();
     let bytes = digest.as_ref().get(..ETAG_BYTES).unwrap_or_default();

@@ -75,6 +75,11 @@ pub(in crate::storage::list) fn costly_part(predicate: &Expr) -> Option<&Expr> {
     conjuncts(predicate).find(|it| !is_served(it))
 }
 
+/// Says whether an index finds the rows of one of the conditions.
+pub(in crate::storage::list) fn is_partly_served(predicate: &Expr) -> bool {
+    conjuncts(predicate).any(is_served)
+}
+
 /// Returns the address, in lower case, that an item of a collection must have, if the collection is the team.
 pub(super) fn team_member(collection: &Path, predicate: &Expr) -> Option<String> {
     if collection.root != Root::Entity || collection.names() != "team" {
