@@ -6,9 +6,11 @@ mod admission;
 mod clock;
 mod health;
 mod rate;
+mod streams;
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{ops::Deref, path::Path, sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use rand::Rng as _;
 
 pub use self::{
@@ -16,10 +18,11 @@ pub use self::{
     clock::ServerClock,
     health::Health,
     rate::{RateLimits, RateState, Throttled},
+    streams::{StreamPlace, Streams, StreamsFull},
 };
 use crate::{
     auth::{self, Authenticator, Issuer, TokenVerifier, TrustedIssuer},
-    config::Config,
+    config::{Config, ResourceUri, Webhooks},
     domain::{
         json::JsonLimits,
         lifecycle::Strictness,
@@ -28,6 +31,13 @@ use crate::{
         time::Timestamp,
         validation::Rules,
         view::Links,
+        webhook::payload,
+    },
+    feed::{
+        self, Bell, Feed,
+        address::{Guard, Reach},
+        outbound::{Names, Outbound, Timeouts},
+        signature::{KeyOptions, WebhookKeys},
     },
     service::{Context, Queries, Settings, seal::Seal},
     storage::Store,
@@ -52,16 +62,20 @@ pub struct Parts {
     pub authenticator: Authenticator,
     /// The built-in issuer.
     pub issuer: Arc<Issuer>,
+    /// What webhooks are signed with.
+    pub webhook_keys: WebhookKeys,
     /// Requests in flight, by class.
     pub admission: Admission,
     /// Requests in a minute, by organisation and by application.
     pub rates: RateLimits,
+    /// Open streams, by organisation.
+    pub streams: Streams,
     /// What the readiness check reports besides the database.
     pub health: Health,
 }
 
 impl App {
-    /// Puts the parts together and opens the issuer. `public_url` is the effective one, see
+    /// Puts the parts together, and opens the issuer and the keys of webhooks. `public_url` is the effective one, see
     /// [`Config::public_url`].
     ///
     /// # Errors
@@ -84,8 +98,22 @@ impl App {
         let admission = Admission::new(limits.reads_max, limits.writes_max);
         let rates =
             RateLimits::new(limits.rate_per_organization_per_minute, limits.rate_per_application_per_minute);
+        let streams = Streams::new(config.feed.streams_max, config.feed.streams_per_organization_max);
         let seal = Seal::open(&store, &random).await?;
-        let context = Context { store, clock, random, seal, settings: settings(&config, &public_url) };
+        let settings = settings(&config, &public_url);
+        let options = key_options(&config.webhooks, &public_url)?;
+        let webhook_keys = WebhookKeys::open(store.clone(), clock.clone(), random.clone(), options).await?;
+        let feed = Feed {
+            store: store.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            links: settings.links.clone(),
+            outbound: outbound(&config.webhooks)?,
+            keys: webhook_keys.clone(),
+            bell: Bell::default(),
+            settings: feed_settings(&config.webhooks, settings.queries.limits),
+        };
+        let context = Context { store, clock, random, seal, feed, settings };
         let health = Health::default();
         Ok(Self(Arc::new(Parts {
             config,
@@ -94,8 +122,10 @@ impl App {
             sandbox_clock,
             authenticator,
             issuer,
+            webhook_keys,
             admission,
             rates,
+            streams,
             health,
         })))
     }
@@ -106,7 +136,63 @@ impl App {
 /// # Errors
 /// The first entry of `issuers` that cannot be used, with its key.
 pub fn trusted_issuers(config: &Config) -> anyhow::Result<Vec<TrustedIssuer>> {
+    // Whoever trusts nobody else needs no client, which reads all certificates of the system.
+    if config.issuers.is_empty() {
+        return Ok(Vec::new());
+    }
     Ok(TrustedIssuer::of_settings(&config.issuers, &auth::http_client()?)?)
+}
+
+/// Builds the client that calls receivers, as far as the settings let it.
+///
+/// # Errors
+/// When the roots of trust of this machine cannot be read.
+pub fn outbound(webhooks: &Webhooks) -> anyhow::Result<Outbound> {
+    let reach = match (webhooks.allow_private_addresses, webhooks.allow_loopback_addresses) {
+        (true, _) => Reach::Everywhere,
+        (false, true) => Reach::Loopback,
+        (false, false) => Reach::Public,
+    };
+    let guard = Guard { is_http_allowed: webhooks.allow_http, reach };
+    let timeouts = Timeouts {
+        connect: Duration::from_secs(webhooks.connect_timeout_secs),
+        total: Duration::from_secs(webhooks.timeout_secs),
+    };
+    Ok(Outbound::new(guard, timeouts, Names::system())?)
+}
+
+fn feed_settings(webhooks: &Webhooks, limits: odata::Limits) -> feed::Settings {
+    feed::Settings {
+        resource_uri: match webhooks.resource_uri {
+            ResourceUri::PartnerCenter => payload::ResourceUri::PartnerCenter,
+            ResourceUri::Partner => payload::ResourceUri::Partner,
+        },
+        in_flight_max: webhooks.in_flight_max,
+        in_flight_per_endpoint_max: webhooks.in_flight_per_endpoint_max,
+        endpoints_max: webhooks.endpoints_max,
+        keep_days: webhooks.keep_days,
+        keep_dead_days: webhooks.keep_dead_days,
+        limits,
+    }
+}
+
+/// Returns what the settings say of the keys of webhooks, with the operator's files read.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn key_options(webhooks: &Webhooks, public_url: &str) -> anyhow::Result<KeyOptions> {
+    let read = |key, path: &Path| {
+        std::fs::read(path).with_context(|| format!("{key}: the file {} cannot be read", path.display()))
+    };
+    let supplied = match webhooks.certificate_file.as_os_str().is_empty() {
+        true => None,
+        false => Some((
+            read("webhooks.certificate_file", &webhooks.certificate_file)?,
+            read("webhooks.private_key_file", &webhooks.private_key_file)?,
+        )),
+    };
+    let organization = webhooks.certificate_organization.clone();
+    Ok(KeyOptions { organization, supplied, base_url: public_url.to_owned() })
 }
 
 fn settings(config: &Config, public_url: &str) -> Settings {

@@ -21,7 +21,11 @@ pub const DEFAULTS: &str = include_str!("config/defaults.toml");
 pub const FILE_NAME: &str = "liaison.toml";
 
 /// What the sandbox changes before the file, environment and flags have their say.
-const SANDBOX: &str = "[limits]\nrate_per_organization_per_minute = 0\nrate_per_application_per_minute = 0\n";
+const SANDBOX: &str = "[limits]\nrate_per_organization_per_minute = 0\nrate_per_application_per_minute = 0\n\
+     [webhooks]\nallow_http = true\nallow_loopback_addresses = true\n";
+
+/// The longest organisation that a certificate can name (RFC 5280, appendix A.1).
+const CERTIFICATE_ORGANIZATION_CHARS_MAX: usize = 64;
 
 /// What stands for a secret on screen.
 const MASK: &str = "********";
@@ -54,12 +58,16 @@ pub struct Config {
     pub limits: Limits,
     /// How large queries may be, and what they may cost.
     pub queries: Queries,
+    /// Streams of changes.
+    pub feed: Feed,
     /// Rules of the domain that an operator may switch.
     pub rules: Rules,
     /// How links are written.
     pub links: Links,
     /// How repeated requests are recognised.
     pub idempotency: Idempotency,
+    /// Where webhooks may go, and what they are signed with.
+    pub webhooks: Webhooks,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -124,6 +132,18 @@ pub struct Queries {
     pub order_keys_max: usize,
 }
 
+/// Streams of changes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feed {
+    /// Time between two signs of life.
+    pub heartbeat_secs: u64,
+    /// Streams on one server.
+    pub streams_max: usize,
+    /// Streams of one organisation on one server.
+    pub streams_per_organization_max: usize,
+}
+
 /// Rules of the domain that an operator may switch.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -160,6 +180,50 @@ pub struct Idempotency {
     pub use_client_request_id: bool,
     /// How long an answer can be replayed.
     pub keep_hours: u32,
+}
+
+/// Where webhooks may go, and what they are signed with.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    /// Says whether receivers may have plain http addresses.
+    pub allow_http: bool,
+    /// Says whether receivers may be on this machine.
+    pub allow_loopback_addresses: bool,
+    /// Says whether receivers may be anywhere, inside the operator's network too.
+    pub allow_private_addresses: bool,
+    /// Until a connection stands.
+    pub connect_timeout_secs: u64,
+    /// For a whole call.
+    pub timeout_secs: u64,
+    /// The organisation in the certificates that are made here.
+    pub certificate_organization: String,
+    /// The operator's certificate in PEM; empty for one that is made here.
+    pub certificate_file: PathBuf,
+    /// Its private key in PEM.
+    pub private_key_file: PathBuf,
+    /// The address of a referral in notifications.
+    pub resource_uri: ResourceUri,
+    /// Attempts in flight.
+    pub in_flight_max: u32,
+    /// Attempts in flight to one receiver.
+    pub in_flight_per_endpoint_max: u32,
+    /// Subscriptions of an organisation.
+    pub endpoints_max: u32,
+    /// How long what was taken is kept.
+    pub keep_days: u32,
+    /// How long what was given up is kept.
+    pub keep_dead_days: u32,
+}
+
+/// The address of a referral in notifications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ResourceUri {
+    /// Below the Partner Center API, as documented.
+    PartnerCenter,
+    /// Below the Partner API.
+    Partner,
 }
 
 /// What is logged, and how.
@@ -276,6 +340,7 @@ impl Config {
             return invalid("created_status", format!("is {}; use 200 or 201", self.created_status));
         }
         self.check_public_url()?;
+        self.webhooks.check()?;
         let (limits, queries) = (&self.limits, &self.queries);
         let positive = [
             ("limits.headers_max", limits.headers_max),
@@ -304,6 +369,9 @@ impl Config {
         {
             return invalid("limits", "has a time of 0 seconds; use 1 or more".to_owned());
         }
+        if self.feed.heartbeat_secs == 0 {
+            return invalid("feed.heartbeat_secs", "is 0; use 1 or more".to_owned());
+        }
         Ok(())
     }
 
@@ -323,6 +391,36 @@ impl Config {
             return invalid("public_url", problem);
         }
         Ok(())
+    }
+}
+
+impl Webhooks {
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.connect_timeout_secs == 0 || self.timeout_secs == 0 {
+            return invalid("webhooks", "has a time of 0 seconds; use 1 or more".to_owned());
+        }
+        if self.in_flight_max == 0 || self.in_flight_per_endpoint_max == 0 {
+            let problem = "is 0, so nothing could be delivered; use 1 or more".to_owned();
+            return invalid("webhooks.in_flight_max", problem);
+        }
+        let organization = &self.certificate_organization;
+        let is_short = organization.chars().count() <= CERTIFICATE_ORGANIZATION_CHARS_MAX;
+        if organization.trim().is_empty() || !is_short || organization.contains(char::is_control) {
+            let problem = format!(
+                "is {organization:?}; use a name of 1 to {CERTIFICATE_ORGANIZATION_CHARS_MAX} characters"
+            );
+            return invalid("webhooks.certificate_organization", problem);
+        }
+        let is_set = |path: &Path| !path.as_os_str().is_empty();
+        match (is_set(&self.certificate_file), is_set(&self.private_key_file)) {
+            (true, true) | (false, false) => Ok(()),
+            (true, false) => {
+                invalid("webhooks.private_key_file", "is missing beside certificate_file".to_owned())
+            }
+            (false, true) => {
+                invalid("webhooks.certificate_file", "is missing beside private_key_file".to_owned())
+            }
+        }
     }
 }
 

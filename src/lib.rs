@@ -5,6 +5,7 @@
 //! * [`domain`]: the document, its words and its rules: plain data, no I/O, no clock.
 //! * [`storage`]: the only place with SQL: two databases behind one `Store`.
 //! * [`auth`]: who is calling: bearer tokens, and the built-in issuer.
+//! * [`feed`]: readers of the log that reach out: the guarded client, and signatures.
 //! * [`service`]: what can be done, named as users say it.
 //! * [`app`]: what one process holds: store, clock, random source, settings.
 //! * [`http`]: the JSON API over HTTP, and the loop that accepts connections.
@@ -18,6 +19,8 @@ pub mod domain;
 pub mod storage;
 
 pub mod auth;
+
+pub mod feed;
 
 pub mod service;
 

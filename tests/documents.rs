@@ -254,7 +254,7 @@ mod settings {
     #[test]
     fn every_named_setting_exists() {
         let defaults = defaults();
-        let sections = ["limits.", "rules.", "links.", "idempotency.", "log."];
+        let sections = ["limits.", "feed.", "rules.", "links.", "idempotency.", "webhooks.", "log."];
         let is_setting = |it: &&String| {
             let is_path = it.chars().all(|it| it.is_ascii_lowercase() || "._".contains(it));
             is_path && sections.iter().any(|section| it.starts_with(section))
@@ -324,7 +324,7 @@ mod commands {
                 count += 1;
                 let mut path: Vec<&str> = Vec::new();
                 // These have commands of their own.
-                let groups = ["org", "user", "solution", "location", "sandbox"];
+                let groups = ["org", "user", "solution", "location", "sandbox", "webhook-key"];
                 let depth = if call.first().is_some_and(|it| groups.contains(&it.as_str())) { 2 } else { 1 };
                 path.extend(call.iter().take(depth).map(String::as_str).filter(|it| !it.starts_with('-')));
                 let Some(help) = help(&path) else {

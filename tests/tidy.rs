@@ -110,16 +110,17 @@ mod dependencies {
     use super::{code, report, rust_sources};
 
     /// Who may use whom. A module may always use itself.
-    const TABLE: [(&str, &[&str]); 10] = [
+    const TABLE: [(&str, &[&str]); 11] = [
         ("odata", &[]),
         ("domain", &["odata"]),
         ("config", &[]),
         ("telemetry", &[]),
         ("storage", &["domain", "odata"]),
         ("auth", &["domain", "storage"]),
-        ("service", &["domain", "storage", "auth", "odata"]),
-        ("app", &["config", "storage", "auth", "service", "domain", "odata"]),
-        ("http", &["app", "service", "auth", "domain", "storage", "config", "telemetry", "odata"]),
+        ("feed", &["domain", "storage", "odata"]),
+        ("service", &["domain", "storage", "auth", "odata", "feed"]),
+        ("app", &["config", "storage", "auth", "service", "domain", "odata", "feed"]),
+        ("http", &["app", "service", "auth", "domain", "storage", "config", "telemetry", "odata", "feed"]),
         ("sandbox", &["service", "domain", "storage"]),
     ];
 

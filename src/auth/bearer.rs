@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     domain::{
-        actor::{Actor, Administrator, Colleague, ReferralsRole},
-        organization::Role,
+        actor::{Actor, Administrator, Colleague, Integrator, ReferralsRole},
+        organization::{LocationScope, Organization, Role},
     },
     storage::{Principal, Store},
 };
@@ -77,6 +77,57 @@ impl Authenticator {
         let principal = principal.ok_or(Refusal::UnknownUser)?;
         Ok(Caller::User { principal, application_id })
     }
+
+    /// Returns the caller as one who registers webhooks: a person who may, or an application of an organisation that
+    /// is here.
+    pub async fn registrant(&self, caller: Caller) -> Result<Integrator, Refusal> {
+        let Caller::Application { application_id, tenant_id, .. } = caller else {
+            return caller.integrator();
+        };
+        let organization_id = self.organization_of(&application_id, tenant_id).await?.id.clone();
+        Ok(Integrator { organization_id, user_id: None, application_id })
+    }
+
+    /// Returns the caller as one who reads what happened: a person with a Referrals role, or an application, which sees
+    /// what its organisation sees.
+    pub async fn auditor(&self, caller: Caller) -> Result<Actor, Refusal> {
+        let Caller::Application { application_id, tenant_id, .. } = caller else {
+            return caller.referrals_actor();
+        };
+        let organization = self.organization_of(&application_id, tenant_id).await?;
+        Ok(Actor {
+            organization_id: organization.id.clone(),
+            organization_name: organization.name.clone(),
+            // Ids of applications are no ids of people; another issuer's may be any text.
+            user_id: Uuid::try_parse(&application_id).unwrap_or_default(),
+            email: String::new(),
+            application_id,
+            role: ReferralsRole::Admin,
+            locations: LocationScope::EntireCompany,
+        })
+    }
+
+    /// Returns the organisation of an application that calls for itself: that of its tenant. An application that is
+    /// registered here belongs to no other.
+    async fn organization_of(
+        &self,
+        application_id: &str,
+        tenant_id: Option<Uuid>,
+    ) -> Result<Arc<Organization>, Refusal> {
+        let organization = match tenant_id {
+            Some(tenant_id) => self.store.find_organization_by_tenant(tenant_id).await?,
+            None => None,
+        };
+        let organization = organization.ok_or(Refusal::UnknownApplication)?;
+        let registered = match Uuid::try_parse(application_id) {
+            Ok(id) => self.store.find_application(id).await?,
+            Err(_) => None,
+        };
+        match registered.is_some_and(|it| it.organization_id != organization.id) {
+            true => Err(Refusal::UnknownApplication),
+            false => Ok(organization),
+        }
+    }
 }
 
 impl Caller {
@@ -112,6 +163,23 @@ impl Caller {
         Ok(Colleague {
             organization_id: principal.organization.id.clone(),
             user_id: principal.user.id,
+            application_id: application_id.clone(),
+        })
+    }
+
+    /// Returns the caller as one who decides which programs are told of its organisation's referrals: who administers
+    /// it, or its Referrals workspace as a whole.
+    pub fn integrator(&self) -> Result<Integrator, Refusal> {
+        let Self::User { principal, application_id } = self else { return Err(Refusal::AppOnly) };
+        let Principal { user, organization } = &**principal;
+        let is_everywhere = user.locations == LocationScope::EntireCompany;
+        let is_admin = user.roles.contains(&Role::ReferralsAdmin) && is_everywhere;
+        if !is_admin && !user.roles.contains(&Role::AccountAdmin) {
+            return Err(Refusal::NoIntegrator);
+        }
+        Ok(Integrator {
+            organization_id: organization.id.clone(),
+            user_id: Some(user.id),
             application_id: application_id.clone(),
         })
     }

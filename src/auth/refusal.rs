@@ -64,6 +64,14 @@ pub enum Refusal {
     /// The person does not administer its organisation.
     #[error("only an account admin may change what belongs to the organization")]
     NoAccountAdmin,
+    /// The person neither administers its organisation nor all of its referrals.
+    #[error(
+        "only an account admin or a Referrals admin of the entire company may decide who is told of referrals"
+    )]
+    NoIntegrator,
+    /// No organisation here has the application's tenant.
+    #[error("Unauthorized: Invalid Authorization header; the application's organization is not known here")]
+    UnknownApplication,
     /// The issuer's keys cannot be had.
     #[error("the keys of the token's issuer cannot be fetched")]
     KeysUnavailable(#[from] KeysUnavailable),

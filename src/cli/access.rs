@@ -104,7 +104,7 @@ impl Server {
 }
 
 /// Returns every problem of a refusal, as the command itself would have said them.
-fn reasons(envelope: &serde_json::Value) -> String {
+pub(super) fn reasons(envelope: &serde_json::Value) -> String {
     let text = |it: &serde_json::Value, pointer| {
         it.pointer(pointer).and_then(|it| it.as_str()).unwrap_or_default().to_owned()
     };

@@ -11,15 +11,17 @@ use std::{
 
 use super::{access, lock::Holder, out};
 use crate::{
-    app::trusted_issuers,
+    app::{key_options, system_clock, trusted_issuers},
     config::{Config, Sources},
     domain::organization::Role,
+    feed::signature::certificate::{self, Certified},
     storage::{Mode, Store, StoreError},
 };
 
 /// Older versions can lose committed data in WAL mode.
 const SQLITE_VERSION_MIN: [u32; 3] = [3, 51, 3];
 const POSTGRES_VERSION_MIN: [u32; 3] = [14, 0, 0];
+const CERTIFICATE_WARN_SECS: i64 = 30 * 24 * 60 * 60;
 const MIB: u64 = 1024 * 1024;
 const DISK_WARN_BYTES: u64 = 1024 * MIB;
 const DISK_FAIL_BYTES: u64 = 64 * MIB;
@@ -88,6 +90,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![ok("settings", "can be read, and every key is known")];
     findings.push(public_url(config));
     findings.extend(issuers(config));
+    findings.extend(webhook_certificate(config));
     findings.extend(data_dir(&config.data_dir));
     let holder = match (config.database_url.is_empty(), access::running_server(config)) {
         (true, Ok(holder)) => {
@@ -143,6 +146,30 @@ fn issuers(config: &Config) -> Option<Finding> {
         Ok(trusted) if trusted.is_empty() => None,
         Ok(trusted) => Some(ok(subject, format!("{} beside the built-in one", trusted.len()))),
     }
+}
+
+/// Looks at the operator's certificate; one that is made here looks after itself.
+fn webhook_certificate(config: &Config) -> Option<Finding> {
+    let subject = "webhooks";
+    let ends = key_options(&config.webhooks, "").and_then(|options| {
+        let Some((certificates, private_key)) = options.supplied else { return Ok(None) };
+        let certified = Certified::read_pem(&certificates, &private_key)?;
+        Ok(Some(certificate::valid_until(&certified.certificate)?))
+    });
+    let remedy =
+        "replace webhooks.certificate_file and webhooks.private_key_file, and start the server again";
+    Some(match ends {
+        Err(error) => fail(subject, format!("{error:#}"), "correct the files that the settings name"),
+        Ok(ends) => {
+            let ends = ends?;
+            let now = system_clock().now();
+            match (ends <= now, ends <= now.plus_secs(CERTIFICATE_WARN_SECS)) {
+                (true, _) => fail(subject, format!("the certificate ended at {ends}"), remedy),
+                (false, true) => warn(subject, format!("the certificate ends at {ends}"), remedy),
+                (false, false) => ok(subject, format!("the certificate is valid until {ends}")),
+            }
+        }
+    })
 }
 
 /// Looks at the folder of the SQLite file and of the admin key; with PostgreSQL, of the admin key alone.

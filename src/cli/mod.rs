@@ -3,13 +3,17 @@
 mod access;
 mod administration;
 mod banner;
+mod caller;
 mod doctor;
+mod listen;
 mod lock;
 mod organizations;
 mod sandbox;
 mod serve;
 mod token;
+mod trigger;
 mod verify;
+mod webhook_key;
 
 use std::{
     io::{self, Write as _},
@@ -23,7 +27,10 @@ use uuid::Uuid;
 
 use self::{
     administration::{LocationCommand, OrgUpdateArgs, OwnedListArgs, SolutionCommand, UserUpdateArgs},
+    listen::ListenArgs,
     sandbox::SandboxCommand,
+    trigger::TriggerArgs,
+    webhook_key::WebhookKeyCommand,
 };
 use crate::{
     app,
@@ -89,6 +96,13 @@ enum Command {
     /// Fill a sandbox
     #[command(subcommand)]
     Sandbox(SandboxCommand),
+    /// Print what happens as it happens, and hand it on to a program of yours
+    Listen(ListenArgs),
+    /// Make something happen in a sandbox
+    Trigger(TriggerArgs),
+    /// Show and renew what webhooks are signed with
+    #[command(subcommand)]
+    WebhookKey(WebhookKeyCommand),
     /// Check that documents, changes and their chain of hashes agree
     Verify {
         /// Prints JSON.
@@ -299,6 +313,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Solution(command) => administration::run_solution(command, &config).await?,
         Command::Location(command) => administration::run_location(command, &config).await?,
         Command::Sandbox(command) => sandbox::run(&command, &config).await?,
+        Command::Listen(args) => listen::run(args, &config).await?,
+        Command::Trigger(args) => trigger::run(&args, &config).await?,
+        Command::WebhookKey(command) => webhook_key::run(&command, &config).await?,
         Command::Verify { json } => return verify::run(json, &config).await,
         Command::Openapi => writeln!(out(), "{}", openapi::text(&config.public_url(config.listen), false))?,
         Command::Doctor => (),

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     app::{App, ServerClock, system_random, trusted_issuers},
     config::Config,
+    feed,
     http::{
         self, ops, paths,
         server::{self, Face, Site, Stage, Stop},
@@ -32,7 +33,7 @@ use crate::{
     telemetry,
 };
 
-/// How often histograms are sorted, and idle callers and expired keys forgotten.
+/// How often histograms are sorted, idle callers and expired keys forgotten, and the keys of webhooks read again.
 const UPKEEP_PERIOD: Duration = Duration::from_secs(5);
 /// How often referrals are looked for that nobody answered in time.
 const EXPIRY_PERIOD: Duration = Duration::from_secs(5);
@@ -92,10 +93,14 @@ async fn serve(
     let store = app.context.store.clone();
     let signals = tokio::spawn(follow_signals(app.clone(), stop_api.clone())?);
     let upkeep = tokio::spawn(keep_up(app.clone()));
+    let feed = app.context.feed.clone();
+    let fan_out = tokio::spawn(feed::fan_out::run(feed.clone()));
+    let delivery = tokio::spawn(feed::delivery::run(feed));
     let expiry = tokio::spawn(expire(app));
     let ops = tokio::spawn(server::serve(ops_listener, Arc::new(ops), stop_ops.clone()));
     server::serve(api_listener, Arc::new(api), stop_api).await;
-    expiry.abort();
+    // Whatever is under way is taken up again by another server, or at the next start.
+    [expiry, fan_out, delivery].iter().for_each(tokio::task::JoinHandle::abort);
     settle(&store).await;
     stop_ops.advance(Stage::Aborted);
     ops.await?;
@@ -209,6 +214,10 @@ async fn keep_up(app: App) {
         ticks.tick().await;
         telemetry::upkeep_metrics();
         app.rates.forget_idle();
+        if let Err(error) = app.webhook_keys.refresh().await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the keys of webhooks were not read again");
+        }
         let forgotten = app.context.store.forget_expired_keys(app.context.clock.now()).await;
         if let Err(error) = forgotten {
             tracing::warn!(

@@ -18,56 +18,89 @@ use crate::{
 /// Prints a token.
 pub(super) async fn run(args: &TokenArgs, config: &Config) -> anyhow::Result<()> {
     let store = access::open_to_read(config).await?;
-    let organization = match &args.organization {
-        Some(text) => find_organization(&store, text).await?,
-        None => usual_organization(&store).await?,
-    };
-    let application = first_application(&store, &organization).await?;
+    let organization = choose_organization(&store, args.organization.as_deref()).await?;
     let subject = match args.app_only {
-        true => Subject::Application { organization, application },
-        false => {
-            let users = store.list_users(&organization.id).await?;
-            let user = choose_user(users, &args.user).with_context(|| {
-                format!(
-                    "{} has no user \"{}\"; name an e-mail address or a role ({})",
-                    organization.name,
-                    args.user,
-                    Role::ALL.map(Role::as_str).join(", ")
-                )
-            })?;
-            Subject::User { principal: Principal { user, organization }, application }
+        true => {
+            let application = first_application(&store, &organization).await?;
+            Subject::Application { organization, application }
         }
-    };
-    // The issuer's name is part of a token: it must be the running server's.
-    let base_url = match store.find_setting("public_url").await? {
-        Some(url) => url,
-        None => config.public_url(config.listen),
+        false => Subject::User(find_principal(&store, organization, &args.user).await?),
     };
     let audience = match args.audience {
         TokenAudience::Partner => "https://api.partner.microsoft.com",
         TokenAudience::PartnerCenter => "https://api.partnercenter.microsoft.com",
     };
-    let clock = access::clock(&store).await?.clock();
-    let issuer = Issuer::open(store, base_url, clock, system_random()).await?;
     let lifetime_secs = i64::from(args.lifetime_secs);
-    let token = match &subject {
-        Subject::User { principal, application } => {
+    let token = mint(&store, config, &subject, (audience, lifetime_secs)).await?;
+    writeln!(out(), "{token}")?;
+    Ok(())
+}
+
+/// Returns an access token of the Partner API for a person, good for an hour.
+pub(super) async fn mint_for(
+    store: &Store,
+    config: &Config,
+    principal: &Principal,
+) -> anyhow::Result<String> {
+    let subject = Subject::User(principal.clone());
+    mint(store, config, &subject, ("https://api.partner.microsoft.com", 3600)).await
+}
+
+/// Returns the organisation that was named, or the usual one.
+pub(super) async fn choose_organization(store: &Store, named: Option<&str>) -> anyhow::Result<Organization> {
+    match named {
+        Some(text) => Ok(find_organization(store, text).await?),
+        None => usual_organization(store).await,
+    }
+}
+
+/// Finds one of an organisation's people by e-mail, id or role.
+pub(super) async fn find_principal(
+    store: &Store,
+    organization: Organization,
+    user: &str,
+) -> anyhow::Result<Principal> {
+    let users = store.list_users(&organization.id).await?;
+    let user = choose_user(users, user).with_context(|| {
+        format!(
+            "{} has no user \"{user}\"; name an e-mail address or a role ({})",
+            organization.name,
+            Role::ALL.map(Role::as_str).join(", ")
+        )
+    })?;
+    Ok(Principal { user, organization })
+}
+
+/// Who a token speaks for.
+enum Subject {
+    /// A person, through the organisation's first application.
+    User(Principal),
+    /// An application itself.
+    Application { organization: Organization, application: Application },
+}
+
+async fn mint(
+    store: &Store,
+    config: &Config,
+    subject: &Subject,
+    (audience, lifetime_secs): (&str, i64),
+) -> anyhow::Result<String> {
+    // The issuer's name is part of a token: it must be the running server's.
+    let base_url = match store.find_setting("public_url").await? {
+        Some(url) => url,
+        None => config.public_url(config.listen),
+    };
+    let clock = access::clock(store).await?.clock();
+    let issuer = Issuer::open(store.clone(), base_url, clock, system_random()).await?;
+    Ok(match subject {
+        Subject::User(principal) => {
+            let application = first_application(store, &principal.organization).await?;
             issuer.mint_for_user(principal, application.id, audience, Version::V1, lifetime_secs)?
         }
         Subject::Application { organization, application } => {
             issuer.mint_for_application(application, organization, audience, Version::V1, lifetime_secs)?
         }
-    };
-    writeln!(out(), "{token}")?;
-    Ok(())
-}
-
-/// Who a token speaks for.
-enum Subject {
-    /// A person, through an application.
-    User { principal: Principal, application: Application },
-    /// An application itself.
-    Application { organization: Organization, application: Application },
+    })
 }
 
 /// Returns Contoso, or the only organisation.

@@ -139,3 +139,37 @@ fn the_public_url_follows_the_listener() {
     config.public_url = "https://referrals.example/".to_owned();
     assert_eq!(config.public_url("0.0.0.0:9".parse().unwrap()), "https://referrals.example");
 }
+
+#[test]
+fn a_sandbox_calls_receivers_on_this_machine_and_a_server_does_not() {
+    let load = |is_sandbox| {
+        let sources = Sources { is_sandbox, environment: environment(&[]), ..Sources::default() };
+        let webhooks = Config::load(&sources).unwrap().webhooks;
+        (webhooks.allow_http, webhooks.allow_loopback_addresses, webhooks.allow_private_addresses)
+    };
+
+    assert_eq!(load(false), (false, false, false));
+    assert_eq!(load(true), (true, true, false));
+}
+
+#[test]
+fn a_certificate_comes_with_its_key_and_a_name_that_it_can_have() {
+    let problem = |key: &str, value: &str| {
+        let sources = Sources { environment: environment(&[(key, value)]), ..Sources::default() };
+        Config::load(&sources).unwrap_err().to_string()
+    };
+
+    assert_eq!(
+        problem("LIAISON__WEBHOOKS__CERTIFICATE_FILE", "a.pem"),
+        "webhooks.private_key_file is missing beside certificate_file"
+    );
+    assert_eq!(
+        problem("LIAISON__WEBHOOKS__PRIVATE_KEY_FILE", "a.pem"),
+        "webhooks.certificate_file is missing beside private_key_file"
+    );
+    assert_eq!(
+        problem("LIAISON__WEBHOOKS__CERTIFICATE_ORGANIZATION", " "),
+        "webhooks.certificate_organization is \" \"; use a name of 1 to 64 characters"
+    );
+    assert!(problem("LIAISON__WEBHOOKS__TIMEOUT_SECS", "0").contains("0 seconds"));
+}

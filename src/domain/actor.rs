@@ -21,6 +21,18 @@ pub struct Colleague {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Administrator(pub Colleague);
 
+/// Who decides which programs are told of what happens to an organisation's referrals: an account admin, a Referrals
+/// admin of the entire company, or, at the Partner Center API, an application of the organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Integrator {
+    /// Whose programs.
+    pub organization_id: OrganizationId,
+    /// The person; `None` for an application for itself.
+    pub user_id: Option<Uuid>,
+    /// Calling application (`appid` or `azp`).
+    pub application_id: String,
+}
+
 /// Who makes a call on referrals: a user with a Referrals role, through an application.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Actor {
@@ -70,6 +82,12 @@ impl Author {
             user_id: Uuid::nil(),
             application_id: format!("liaison/{part}"),
         }
+    }
+
+    /// Returns which part of the server it is, such as `expiry`. `None` for a person.
+    pub fn system(&self) -> Option<&str> {
+        let is_nobody = self.user_id.is_nil() && self.organization_id == Uuid::nil().into();
+        self.application_id.strip_prefix("liaison/").filter(|_| is_nobody)
     }
 }
 
@@ -174,6 +192,14 @@ impl Scope {
 /// Sees everything, for a reason, and answers nobody.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemScope(&'static str);
+
+impl SystemScope {
+    /// Returns what an organisation may see, for what the server tells its programs: no person looks, so nothing is a
+    /// favourite.
+    pub fn of_organization(self, organization_id: OrganizationId) -> Scope {
+        Scope { organization_id, locations: LocationScope::EntireCompany, user_id: Uuid::nil(), person: None }
+    }
+}
 
 impl fmt::Display for SystemScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -176,10 +176,13 @@ impl Change {
         })
     }
 
-    /// Returns which part of the server did it, such as `expiry`. `None` when a person did.
-    pub fn system(&self) -> Option<&str> {
-        let is_nobody = self.actor_user_id.is_nil() && self.actor_organization_id == Uuid::nil().into();
-        self.application_id.strip_prefix("liaison/").filter(|_| is_nobody)
+    /// Returns who did it.
+    pub fn author(&self) -> Author {
+        Author {
+            organization_id: self.actor_organization_id.clone(),
+            user_id: self.actor_user_id,
+            application_id: self.application_id.clone(),
+        }
     }
 
     /// Returns the hash of the change's own facts and of the commitments to its values.

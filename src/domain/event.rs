@@ -25,6 +25,14 @@ impl Event {
         Self::TestCreated,
     ];
 
+    /// Those that changes of referrals are.
+    pub const OF_CHANGES: [Self; 4] = [
+        Self::ReferralCreated,
+        Self::ReferralUpdated,
+        Self::RelatedReferralCreated,
+        Self::RelatedReferralUpdated,
+    ];
+
     /// Returns what a change of a referral is to an organisation that sees it. `is_own`: the organisation owns the
     /// referral, or made it for another and has none of its own in the engagement. `is_first`: the change made it.
     pub const fn of_change(is_own: bool, is_first: bool) -> Self {

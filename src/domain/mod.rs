@@ -19,3 +19,4 @@ pub mod validation;
 pub mod view;
 pub mod visibility;
 pub mod vocabulary;
+pub mod webhook;

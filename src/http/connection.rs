@@ -25,6 +25,9 @@ use std::{
     time::Duration,
 };
 
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -66,6 +69,41 @@ impl SharedPhase {
             1 => Phase::Head,
             _ => Phase::Busy,
         }
+    }
+}
+
+/// Among the extensions of an answer: its body is written for longer than a request takes, so that the connection is
+/// not idle when the answer is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lasting;
+
+/// A body that keeps its connection busy until it ends, or is dropped.
+pub(super) struct BusyBody {
+    body: Body,
+    phase: SharedPhase,
+}
+
+impl BusyBody {
+    pub(super) fn new(body: Body, phase: SharedPhase) -> Self {
+        Self { body, phase }
+    }
+}
+
+impl HttpBody for BusyBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+}
+
+impl Drop for BusyBody {
+    fn drop(&mut self) {
+        self.phase.set(Phase::Idle);
     }
 }
 

@@ -4,6 +4,8 @@
 //! `{"error":{"code","message","target","innerError","details"}}`. Refusals at the gate (401, 429, app-only
 //! 400) carry the gateway's flat members beside it: `{"statusCode","message","error":{…}}`.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -36,8 +38,13 @@ pub struct ErrorEnvelope {
     /// The gateway's repeat of the message; only on refusals at the gate.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
-    error: ErrorObject,
+    #[schema(value_type = ErrorObject)]
+    error: Arc<ErrorObject>,
 }
+
+/// What went wrong, beside the answer that says it: for a surface that says it in another way.
+#[derive(Clone, Debug)]
+pub(super) struct Refused(pub(super) Arc<ErrorObject>);
 
 /// What went wrong.
 #[derive(Debug, Serialize, ToSchema)]
@@ -98,6 +105,23 @@ pub struct ErrorDetail {
     /// What would be accepted; absent when it cannot be listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed: Option<Vec<String>>,
+}
+
+impl ErrorObject {
+    /// Returns the most precise code that there is.
+    pub(super) fn precise_code(&self) -> &'static str {
+        self.inner_error.as_ref().map_or(self.code, |it| it.code)
+    }
+
+    /// Returns the text for developers.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns every problem of the request.
+    pub(super) fn details(&self) -> &[ErrorDetail] {
+        &self.details
+    }
 }
 
 impl ApiError {
@@ -161,6 +185,18 @@ impl ApiError {
         (self.status.as_u16(), self.body)
     }
 
+    /// Returns the most precise code that is known, and what is wrong.
+    pub fn reason(&self) -> (&'static str, &str) {
+        let code = self.body.inner_error.as_ref().map_or(self.body.code, |it| it.code);
+        (code, &self.body.message)
+    }
+
+    /// Returns the envelope as text, for an answer that has begun already.
+    pub fn into_json(self) -> String {
+        let envelope = ErrorEnvelope { status_code: None, message: None, error: Arc::new(self.body) };
+        serde_json::to_string(&envelope).expect("plain structures serialise")
+    }
+
     /// Adds a response header.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -209,13 +245,15 @@ impl IntoResponse for ApiError {
             true => (Some(self.status.as_u16()), Some(self.body.message.clone())),
             false => (None, None),
         };
-        let code = self.body.inner_error.as_ref().map_or(self.body.code, |it| it.code);
+        let code = self.body.precise_code();
         match self.status.as_u16() {
             500.. => tracing::error!(status = self.status.as_u16(), code, "request failed"),
             _ => tracing::info!(status = self.status.as_u16(), code, "request refused"),
         }
-        let mut response =
-            (self.status, Json(ErrorEnvelope { status_code, message, error: self.body })).into_response();
+        let error = Arc::new(self.body);
+        let refused = Refused(Arc::clone(&error));
+        let mut response = (self.status, Json(ErrorEnvelope { status_code, message, error })).into_response();
+        response.extensions_mut().insert(refused);
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));

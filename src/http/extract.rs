@@ -1,6 +1,6 @@
 //! What handlers ask a request for: who calls, and what the headers say.
 
-use std::sync::Arc;
+use std::{convert::Infallible, fmt, sync::Arc};
 
 use axum::extract::{FromRequestParts, Path, rejection::PathRejection};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
@@ -17,7 +17,7 @@ use crate::{
     app::App,
     auth::{Audiences, Caller},
     domain::{
-        actor::{Actor, Administrator, Colleague},
+        actor::{Actor, Administrator, Colleague, Integrator},
         organization::OrganizationId,
     },
 };
@@ -59,10 +59,61 @@ impl FromRequestParts<App> for Administrator {
     }
 }
 
+/// What a caller shows, kept to be judged again while an answer lasts.
+pub(super) struct Credentials {
+    authorization: Option<String>,
+    accepted: Audiences,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(…)")
+    }
+}
+
+impl FromRequestParts<App> for Credentials {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        let (authorization, accepted) = credentials(parts);
+        Ok(Self { authorization: authorization.map(str::to_owned), accepted })
+    }
+}
+
+impl Credentials {
+    /// Tells who calls, as things stand at this moment.
+    pub(super) async fn check(&self, app: &App) -> Result<Caller, ApiError> {
+        Ok(app.authenticator.authenticate(self.authorization.as_deref(), self.accepted).await?)
+    }
+}
+
+/// Whoever decides which programs are told of its organisation's referrals: a person; at the Partner Center API, an
+/// application of the organisation too.
+impl FromRequestParts<App> for Integrator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let caller = authenticate(parts, app).await?;
+        let integrator = match parts.extensions.get::<Surface>() {
+            Some(Surface::PartnerCenter) => app.authenticator.registrant(caller).await?,
+            Some(Surface::Partner | Surface::Either) | None => caller.integrator()?,
+        };
+        count(parts, app, &integrator.organization_id, &integrator.application_id)?;
+        Ok(integrator)
+    }
+}
+
 /// Tells who calls, from the token and the audiences of the path that was used.
 async fn authenticate(parts: &Parts, app: &App) -> Result<Caller, ApiError> {
+    let (authorization, accepted) = credentials(parts);
+    Ok(app.authenticator.authenticate(authorization, accepted).await?)
+}
+
+/// Returns the token, and the audiences of the path that was used.
+fn credentials(parts: &Parts) -> (Option<&str>, Audiences) {
     let accepted = match parts.extensions.get::<Surface>() {
         Some(Surface::Either) => Audiences::EITHER,
+        Some(Surface::PartnerCenter) => Audiences::PARTNER_CENTER,
         Some(Surface::Partner) | None => Audiences::PARTNER,
     };
     let mut sent = parts.headers.get_all(header::AUTHORIZATION).iter();
@@ -71,7 +122,22 @@ async fn authenticate(parts: &Parts, app: &App) -> Result<Caller, ApiError> {
         (None, _) => None,
         (Some(_), Some(_)) => Some(""),
     };
-    Ok(app.authenticator.authenticate(authorization, accepted).await?)
+    (authorization, accepted)
+}
+
+/// Who reads audit records: a person with a Referrals role; or an application by itself, which sees what its
+/// organisation sees.
+pub(super) struct Auditor(pub(super) Actor);
+
+impl FromRequestParts<App> for Auditor {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let caller = authenticate(parts, app).await?;
+        let actor = app.authenticator.auditor(caller).await?;
+        count(parts, app, &actor.organization_id, &actor.application_id)?;
+        Ok(Self(actor))
+    }
 }
 
 /// Counts the request against the caller's rate limits.

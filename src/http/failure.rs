@@ -12,12 +12,15 @@ use crate::{
         json::JsonError,
         report::{ProblemCode, Report},
     },
+    feed::signature::keys::KeyError,
     service::{
         administration::{AdministrationError, Obstacle, Thing},
         clock::AdvanceError,
         referrals::{
-            ChangesError, CreateError, DeltaError, GroupError, ListError, ReadError, RetryError, ReviseError,
+            AuditError, ChangesError, CreateError, DeltaError, FeedError, GroupError, ListError, ReadError,
+            RetryError, ReviseError,
         },
+        webhooks::WebhookError,
     },
     storage::StoreError,
 };
@@ -169,6 +172,21 @@ impl From<DeltaError> for ApiError {
     }
 }
 
+impl From<FeedError> for ApiError {
+    fn from(error: FeedError) -> Self {
+        let message = error.to_string();
+        match error {
+            FeedError::ForeignCursor => {
+                Self::new(StatusCode::BAD_REQUEST, message).inner("invalidPageToken").target("since")
+            }
+            FeedError::AheadOfLog => {
+                Self::new(StatusCode::GONE, message).inner("resyncRequired").target("since")
+            }
+            FeedError::Read(error) => error.into(),
+        }
+    }
+}
+
 impl From<JsonError> for ApiError {
     fn from(error: JsonError) -> Self {
         malformed(&error)
@@ -219,6 +237,33 @@ impl From<AdvanceError> for ApiError {
     }
 }
 
+impl From<WebhookError> for ApiError {
+    fn from(error: WebhookError) -> Self {
+        let message = error.to_string();
+        let not_found = |message: String| Self::new(StatusCode::NOT_FOUND, message);
+        let conflict = |message: String| Self::new(StatusCode::CONFLICT, message);
+        match error {
+            WebhookError::Invalid(report) => invalid(report),
+            WebhookError::Registered => conflict(message).inner("registrationExists"),
+            WebhookError::NotRegistered => not_found(message).inner("registrationNotFound"),
+            WebhookError::NoTestEvent => {
+                Self::new(StatusCode::BAD_REQUEST, message).inner("testEventNotRegistered")
+            }
+            WebhookError::NoSuchTest => not_found(message).inner("validationEventNotFound"),
+            WebhookError::NotFound => not_found(message).inner("webhookNotFound"),
+            WebhookError::NoSuchDelivery => not_found(message).inner("deliveryNotFound"),
+            WebhookError::UnknownPlace => invalid_query_option("$skiptoken", message),
+            WebhookError::UnknownState(_) => invalid_query_option("state", message),
+            WebhookError::TooMany(_) => conflict(message).inner("tooManyWebhooks"),
+            WebhookError::TooManyTests(secs) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, message).at_gate().retry_after_secs(secs)
+            }
+            WebhookError::Busy => conflict(message).inner("resourceModified").retry_after_secs(1),
+            WebhookError::Store(error) => error.into(),
+        }
+    }
+}
+
 fn obstructed(obstacle: Obstacle, message: String) -> ApiError {
     let conflict = ApiError::new(StatusCode::CONFLICT, message);
     match obstacle {
@@ -240,6 +285,19 @@ pub(super) fn unknown(thing: Thing) -> ApiError {
         Thing::Location => unknown.inner("locationNotFound"),
         Thing::Solution => unknown.inner("solutionNotFound"),
         Thing::User => unknown.inner("userNotFound"),
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Store(error) => error.into(),
+            KeyError::Certificate(_) | KeyError::NoKey => {
+                tracing::error!(error = &error as &dyn std::error::Error, "webhooks cannot be signed");
+                let message = "the request failed; tell the operator its request-id";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+            }
+        }
     }
 }
 
@@ -289,8 +347,20 @@ pub(super) fn not_found() -> ApiError {
         .inner("referralNotFound")
 }
 
+impl From<AuditError> for ApiError {
+    fn from(error: AuditError) -> Self {
+        let message = error.to_string();
+        match error {
+            AuditError::ForeignToken => Self::new(StatusCode::BAD_REQUEST, message)
+                .inner("invalidPageToken")
+                .target("MS-ContinuationToken"),
+            AuditError::Changes(error) => error.into(),
+        }
+    }
+}
+
 /// Returns every problem of a query; the first stands in the message.
-fn invalid_query(problems: &[QueryError]) -> ApiError {
+pub(super) fn invalid_query(problems: &[QueryError]) -> ApiError {
     let details: Vec<ErrorDetail> = problems
         .iter()
         .map(|problem| ErrorDetail {

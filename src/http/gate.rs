@@ -27,6 +27,7 @@ impl From<Refusal> for ApiError {
             Refusal::NotAnAccessToken(_) => invalid(message, "tokenKindInvalid"),
             Refusal::MissingScope => invalid(message, "tokenScopeMissing"),
             Refusal::UnknownUser => invalid(message, "tokenUserUnknown"),
+            Refusal::UnknownApplication => invalid(message, "tokenApplicationUnknown"),
             Refusal::AppOnly => {
                 Self::new(StatusCode::BAD_REQUEST, message).inner("userTokenRequired").at_gate()
             }
@@ -35,6 +36,7 @@ impl From<Refusal> for ApiError {
             }
             Refusal::NoRole => Self::new(StatusCode::FORBIDDEN, message).inner("roleRequired"),
             Refusal::NoAccountAdmin => account_admin_required(message),
+            Refusal::NoIntegrator => Self::new(StatusCode::FORBIDDEN, message).inner("webhookAdminRequired"),
             Refusal::KeysUnavailable(_) => unavailable(message, "issuerKeysUnavailable"),
             Refusal::StoreUnavailable(_) => unavailable(message, "storeUnavailable"),
         }

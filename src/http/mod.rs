@@ -1,5 +1,6 @@
 //! The JSON API over HTTP, and the loop that accepts connections.
 
+pub mod certificates;
 mod connection;
 pub mod docs;
 pub mod error;
@@ -11,6 +12,7 @@ pub mod limits;
 pub mod metadata;
 pub mod openapi;
 pub mod ops;
+mod partner_center;
 pub mod paths;
 pub mod sandbox;
 pub mod server;
@@ -33,7 +35,9 @@ pub fn router(app: &App) -> Router {
     // What a batch asks for is served by the same routes, but for the batch itself.
     let parts = v1::batch::Batches::new(app.clone(), with_refusals(api.clone()));
     let (batch, _) = v1::batch::router().with_state(parts).split_for_parts();
+    let (stream, _) = v1::feed::stream::router().with_state(app.clone()).split_for_parts();
     let all = api
+        .merge(stream)
         .merge(batch)
         .merge(token)
         .merge(sandbox_router(app))
@@ -61,16 +65,20 @@ fn sandbox_router(app: &App) -> Router {
 /// Returns the routes that need an [`App`], with their descriptions.
 fn v1_routes() -> OpenApiRouter<App> {
     metadata::router()
+        .merge(certificates::router())
         .merge(v1::referrals::router())
         .merge(v1::changes::router())
         .merge(v1::revise::router())
         .merge(v1::lifecycle::router())
         .merge(v1::list::router())
         .merge(v1::delta::router())
+        .merge(v1::feed::router())
         .merge(v1::organization::router())
         .merge(v1::business_profiles::router())
         .merge(v1::solutions::router())
         .merge(v1::users::router())
+        .merge(v1::webhooks::router())
+        .merge(partner_center::router())
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ struct Description;
 pub fn text(base_url: &str, is_sandbox: bool) -> String {
     let mut api = Description::openapi();
     api.merge(v1_routes().into_openapi());
+    api.merge(v1::feed::stream::router().into_openapi());
     api.merge(v1::batch::router().into_openapi());
     api.merge(token::router().into_openapi());
     if is_sandbox {

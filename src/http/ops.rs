@@ -47,6 +47,7 @@ pub fn router(app: App, admin_key: String) -> Router {
         .route("/admin/organizations", post(add_organization))
         .route("/admin/users", post(add_user))
         .route("/admin/changes", post(change))
+        .route("/admin/webhook-key", post(rotate_webhook_key))
         .fallback(async || ApiError::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .with_state(Ops { app, admin_key: admin_key.into() })
 }
@@ -147,6 +148,13 @@ async fn change(
     let command = read_json(body, &ops.app).await?;
     let changed = administration::perform(ops.tools(), command).await?;
     Ok(Json(changed).into_response())
+}
+
+/// Makes new keys to sign webhooks with, and says which.
+async fn rotate_webhook_key(State(ops): State<Ops>, headers: HeaderMap) -> Result<Response, ApiError> {
+    ops.check_key(&headers)?;
+    ops.app.webhook_keys.rotate().await?;
+    Ok(Json(ops.app.webhook_keys.report()?).into_response())
 }
 
 impl Ops {

@@ -4,6 +4,8 @@
 //! /v1.0/engagments/…                     the documentation's own spelling error
 //! /v1.0/referrals/…                      paths of nextLinks in the samples of 2019
 //! /engagements/v1/referrals/{id}         the address in webhook payloads; both audiences are accepted
+//! /webhooks/v1/registration/…            the Partner Center API: any case, slashes at the end
+//! /v1/auditrecords                       the same
 //! …/referrals('id')  …/referrals(id)     OData key access
 //! …/referrals/{id}/  …/{id}//            the connector really sends these
 //! /v1.0/engagements/                      the service's root with its slash, and /$metadata and /$batch below it
@@ -20,6 +22,13 @@ const REFERRALS: &str = "/v1.0/engagements/referrals";
 /// Where batches are sent, and the documentation's own spelling of it.
 const BATCH: [&str; 2] = ["/v1.0/engagements/$batch", "/v1.0/engagments/$batch"];
 
+/// Where webhooks are registered, and what lies below it.
+const REGISTRATION: &str = "/webhooks/v1/registration";
+const REGISTRATION_PARTS: [&str; 2] = ["/events", "/validationEvents"];
+
+/// Where audit records are.
+const AUDIT: &str = "/v1/auditrecords";
+
 /// Other beginnings of the same paths.
 pub const ALIASES: [(&str, Surface); 4] = [
     ("/v1.0/engagments/referrals", Surface::Partner),
@@ -35,6 +44,8 @@ pub enum Surface {
     Partner,
     /// A path of the Partner Center API that stands for one of the Partner API.
     Either,
+    /// The Partner Center API.
+    PartnerCenter,
 }
 
 /// Rewrites the path of a request, and notes the surface when it is not the usual one.
@@ -65,6 +76,9 @@ fn canonical(path: &str) -> Option<(String, Surface)> {
     if BATCH.contains(&decoded.trim_end_matches('/')) {
         return (batch != path).then(|| (batch.to_owned(), Surface::Partner));
     }
+    if let Some(canonical) = of_registration(&decoded).or_else(|| of_audit(&decoded)) {
+        return Some((canonical, Surface::PartnerCenter));
+    }
     if let Some(canonical) = of_service(&decoded) {
         return (canonical != path).then_some((canonical, Surface::Partner));
     }
@@ -87,6 +101,26 @@ fn of_service(path: &str) -> Option<String> {
         below @ ("" | "/$metadata") => Some(format!("{ROOT}{below}")),
         _ => None,
     }
+}
+
+/// Returns the path of the registration, or of something below it, if `path` is a spelling of it.
+fn of_registration(path: &str) -> Option<String> {
+    let rest = without(path, REGISTRATION)?.trim_end_matches('/');
+    let part = REGISTRATION_PARTS.into_iter().find_map(|part| Some((part, without(rest, part)?)));
+    let (part, below) = part.unwrap_or(("", rest));
+    Some(format!("{REGISTRATION}{part}{below}"))
+}
+
+/// Returns the path of the audit records, if `path` is a spelling of it.
+fn of_audit(path: &str) -> Option<String> {
+    without(path, AUDIT)?.trim_end_matches('/').is_empty().then(|| AUDIT.to_owned())
+}
+
+/// Returns what follows `start`, in any case, if it ends a segment there.
+fn without<'a>(path: &'a str, start: &str) -> Option<&'a str> {
+    let (head, rest) = path.split_at_checked(start.len())?;
+    let is_start = head.eq_ignore_ascii_case(start) && (rest.is_empty() || rest.starts_with('/'));
+    is_start.then_some(rest)
 }
 
 /// Returns what follows `start`, if it ends a segment (or opens a key) there.
@@ -148,6 +182,23 @@ mod tests {
         ] {
             assert_eq!(canonical(path), Some((canonical_path.to_owned(), Surface::Partner)), "{path}");
         }
+    }
+
+    #[test]
+    fn the_registration_is_found_in_any_case() {
+        for (path, canonical_path) in [
+            ("/webhooks/v1/registration", "/webhooks/v1/registration"),
+            ("/Webhooks/v1/Registration/", "/webhooks/v1/registration"),
+            ("/webhooks/v1/registration/EVENTS", "/webhooks/v1/registration/events"),
+            (
+                "/webhooks/v1/registration/validationevents/Id/",
+                "/webhooks/v1/registration/validationEvents/Id",
+            ),
+            ("/webhooks/v1/registration/eventsx", "/webhooks/v1/registration/eventsx"),
+        ] {
+            assert_eq!(canonical(path), Some((canonical_path.to_owned(), Surface::PartnerCenter)), "{path}");
+        }
+        assert_eq!(canonical("/webhooks/v1/registrations"), None);
     }
 
     #[test]

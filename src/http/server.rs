@@ -36,9 +36,10 @@ use tower::Service as _;
 use tracing::Instrument as _;
 
 use super::{
-    connection::{BoundedStream, Phase, SharedPhase, Timeouts},
+    connection::{BoundedStream, BusyBody, Lasting, Phase, SharedPhase, Timeouts},
     error::ApiError,
     limits::{self, Hosts, RequestInfo},
+    partner_center,
 };
 use crate::{
     app::{App, Class},
@@ -103,6 +104,7 @@ impl Site {
 
         (self.rewrite)(&mut parts);
         let is_odata = parts.uri.path().starts_with("/v1.0/");
+        let locale = partner_center::locale(&parts);
         let is_logged = tracing::enabled!(target: "liaison::access", tracing::Level::DEBUG);
         let line = is_logged.then(|| format!("{} {}", parts.method, parts.uri.path()));
         parts.extensions.insert(Arc::clone(&info));
@@ -111,6 +113,9 @@ impl Site {
         let mut response = self.respond(parts, body, class).instrument(span.clone()).await;
 
         info.write(response.headers_mut());
+        if let Some(locale) = locale {
+            partner_center::finish(&mut response, info.id, locale);
+        }
         if is_odata {
             response.headers_mut().insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
         }
@@ -352,7 +357,10 @@ async fn connect(socket: TcpStream, site: Arc<Site>, stop: Stop) {
         let site = &site;
         async move {
             phase.set(Phase::Busy);
-            let response = site.answer(request).await;
+            let mut response = site.answer(request).await;
+            if response.extensions_mut().remove::<Lasting>().is_some() {
+                return Ok(response.map(|body| Body::new(BusyBody::new(body, phase))));
+            }
             phase.set(Phase::Idle);
             Ok::<_, Infallible>(response)
         }

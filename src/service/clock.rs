@@ -114,6 +114,8 @@ pub async fn advance(context: &Context, clock: &MovableClock, body: &[u8]) -> Re
     let state = read(clock);
     tracing::info!(now = %state.now, "the sandbox's clock was put forward");
     let expired = expiry::expire_all(context).await?;
+    // What was to be tried again by then is due.
+    context.feed.bell.ring();
     Ok(Advanced { state, expired })
 }
 

@@ -6,6 +6,7 @@ pub mod expiry;
 pub mod referrals;
 pub mod seal;
 pub mod verify;
+pub mod webhooks;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::{
         validation::Rules,
         view::Links,
     },
+    feed::Feed,
     storage::Store,
 };
 
@@ -29,8 +31,10 @@ pub struct Context {
     pub clock: Clock,
     /// Gives ids and salts.
     pub random: Random,
-    /// Signs what clients carry from one call to the next.
+    /// Seals what clients carry from one call to the next.
     pub seal: Seal,
+    /// What reads the log and reaches out.
+    pub feed: Feed,
     /// What an operator can set.
     pub settings: Settings,
 }

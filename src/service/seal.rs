@@ -1,8 +1,20 @@
-//! Texts that clients carry and nobody else can make: the places where a page of a list ends.
+//! Texts that clients carry and nobody else can make or read: places in lists and in the log.
+//!
+//! ```text
+//! sealed = base64url(nonce ‖ AES-256-GCM(key, nonce, text, associated data) ‖ tag)
+//! key    = HMAC-SHA256(key of the database, associated data)
+//! associated data = purpose, organization and person, each after its length
+//! ```
+//!
+//! A place in the log counts what everybody does, so a client must not read it. Nonces are random; a key of its own for
+//! each person keeps the number of texts under one key far below where two nonces might meet.
 
 use std::{fmt, sync::Arc};
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hmac,
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
@@ -13,12 +25,13 @@ use crate::{
 /// The name of the setting that holds the key, in hexadecimal digits.
 const SETTING: &str = "token_key";
 const KEY_BYTES: usize = 32;
-/// Bytes of the signature that a text carries: a guess succeeds once in 2^128.
-const TAG_BYTES: usize = 16;
 
-/// Signs what clients carry. Cheap to clone.
+/// Seals what clients carry. Cheap to clone.
 #[derive(Clone)]
-pub struct Seal(Arc<hmac::Key>);
+pub struct Seal {
+    key: Arc<hmac::Key>,
+    random: Random,
+}
 
 impl fmt::Debug for Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,30 +49,135 @@ impl Seal {
         random.fill(&mut bytes);
         let made: String = bytes.iter().map(|it| format!("{it:02x}")).collect();
         let key = store.find_or_put_setting(SETTING, &made).await?;
-        Ok(Self(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()))))
+        Ok(Self::new(&key, random.clone()))
     }
 
-    /// Signs a text for one person and one purpose, in characters that need no escape in an address.
+    fn new(key: &str, random: Random) -> Self {
+        Self { key: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes())), random }
+    }
+
+    /// Seals a text for one person and one purpose, in characters that need no escape in an address. Its length shows;
+    /// no two seals of a text are the same.
     pub fn close(&self, purpose: &str, actor: &Actor, text: &str) -> String {
-        let tag = hmac::sign(&self.0, &message(purpose, actor, text.as_bytes()));
-        let tag = tag.as_ref().get(..TAG_BYTES).unwrap_or_default();
-        URL_SAFE_NO_PAD.encode([tag, text.as_bytes()].concat())
+        let mut nonce = [0; NONCE_LEN];
+        self.random.fill(&mut nonce);
+        let bound = associated(purpose, actor);
+        let mut sealed = text.as_bytes().to_vec();
+        self.key_of(&bound)
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(bound), &mut sealed)
+            .expect("a text that fits an address fits AES-GCM");
+        URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())
     }
 
-    /// Returns the text that was signed for the same person and purpose; `None` for everything else.
+    /// Returns the text that was sealed for the same person and purpose; `None` for everything else.
     pub fn open_text(&self, purpose: &str, actor: &Actor, sealed: &str) -> Option<String> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let (tag, text) = bytes.split_at_checked(TAG_BYTES)?;
-        let expected = hmac::sign(&self.0, &message(purpose, actor, text));
-        let expected = expected.as_ref().get(..TAG_BYTES)?;
-        aws_lc_rs::constant_time::verify_slices_are_equal(tag, expected).ok()?;
+        let (nonce, text) = bytes.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let bound = associated(purpose, actor);
+        let mut text = text.to_vec();
+        let text = self.key_of(&bound).open_in_place(nonce, Aad::from(bound), &mut text).ok()?;
         String::from_utf8(text.to_vec()).ok()
+    }
+
+    fn key_of(&self, bound: &[u8]) -> LessSafeKey {
+        let tag = hmac::sign(&self.key, bound);
+        let key = UnboundKey::new(&AES_256_GCM, tag.as_ref()).expect("HMAC-SHA256 makes 32 bytes");
+        LessSafeKey::new(key)
     }
 }
 
-/// What is signed: lengths stand before texts, so that no two messages read the same.
-fn message(purpose: &str, actor: &Actor, text: &[u8]) -> Vec<u8> {
+/// Writes a place in the log for a text that is sealed: always as long, because a length shows.
+pub fn write_position(position: u64) -> String {
+    format!("{position:016x}")
+}
+
+/// Reads what [`write_position`] wrote.
+pub fn read_position(text: &str) -> Option<u64> {
+    u64::from_str_radix(text, 16).ok()
+}
+
+/// What a text is bound to: lengths stand before texts, so that no two read the same.
+fn associated(purpose: &str, actor: &Actor) -> Vec<u8> {
     let organization = actor.organization_id.to_string();
-    let parts: [&[u8]; 4] = [purpose.as_bytes(), organization.as_bytes(), actor.user_id.as_bytes(), text];
+    let parts: [&[u8]; 3] = [purpose.as_bytes(), organization.as_bytes(), actor.user_id.as_bytes()];
     parts.iter().flat_map(|it| [&it.len().to_be_bytes(), *it].concat()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use uuid::Uuid;
+
+    use super::{Seal, read_position, write_position};
+    use crate::domain::{
+        actor::{Actor, ReferralsRole},
+        organization::{LocationScope, OrganizationId},
+        sources::Random,
+    };
+
+    fn seal(key: &str) -> Seal {
+        let number = AtomicU8::new(0);
+        Seal::new(key, Random::new(move |buffer| buffer.fill(number.fetch_add(1, Ordering::Relaxed))))
+    }
+
+    fn actor(user: u128) -> Actor {
+        Actor {
+            organization_id: OrganizationId::msft(),
+            organization_name: "Microsoft".to_owned(),
+            user_id: Uuid::from_u128(user),
+            email: "mia.admin@microsoft.example".to_owned(),
+            application_id: "app".to_owned(),
+            role: ReferralsRole::Admin,
+            locations: LocationScope::EntireCompany,
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_is_opened_for_the_same_person_and_purpose_alone() {
+        let (seal, other) = (seal("key"), seal("other"));
+        let sealed = seal.close("page", &actor(1), "a place");
+
+        assert_eq!(seal.open_text("page", &actor(1), &sealed).as_deref(), Some("a place"));
+        assert_eq!(seal.open_text("delta", &actor(1), &sealed), None);
+        assert_eq!(seal.open_text("page", &actor(2), &sealed), None);
+        assert_eq!(other.open_text("page", &actor(1), &sealed), None);
+    }
+
+    #[test]
+    fn a_change_of_any_byte_is_noticed() {
+        let seal = seal("key");
+        let sealed = URL_SAFE_NO_PAD.decode(seal.close("page", &actor(1), "a place")).unwrap();
+
+        for index in 0..sealed.len() {
+            let mut forged = sealed.clone();
+            forged[index] ^= 1;
+            assert_eq!(seal.open_text("page", &actor(1), &URL_SAFE_NO_PAD.encode(forged)), None, "{index}");
+        }
+        for text in ["", "AAAA", "not base64", &URL_SAFE_NO_PAD.encode([0; 28])] {
+            assert_eq!(seal.open_text("page", &actor(1), text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_as_long_as_any_other() {
+        for position in [0, 7, u64::MAX] {
+            let written = write_position(position);
+
+            assert_eq!((written.len(), read_position(&written)), (16, Some(position)));
+        }
+        assert_eq!(read_position("x"), None);
+    }
+
+    #[test]
+    fn a_text_cannot_be_read_nor_recognised() {
+        let seal = seal("key");
+        let (one, other) = (seal.close("page", &actor(1), "12345"), seal.close("page", &actor(1), "12345"));
+
+        assert_ne!(one, other);
+        let bytes = URL_SAFE_NO_PAD.decode(one).unwrap();
+        assert!(!bytes.windows(5).any(|it| it == b"12345"));
+    }
 }

@@ -16,7 +16,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 8] = [
     Migration {
         version: 1,
         name: "0001_foundation",
@@ -53,10 +53,22 @@ const MIGRATIONS: [Migration; 6] = [
         sqlite: include_str!("../../migrations/sqlite/0006_query_functions.sql"),
         postgres: include_str!("../../migrations/postgres/0006_query_functions.sql"),
     },
+    Migration {
+        version: 7,
+        name: "0007_webhooks",
+        sqlite: include_str!("../../migrations/sqlite/0007_webhooks.sql"),
+        postgres: include_str!("../../migrations/postgres/0007_webhooks.sql"),
+    },
+    Migration {
+        version: 8,
+        name: "0008_webhook_keys",
+        sqlite: include_str!("../../migrations/sqlite/0008_webhook_keys.sql"),
+        postgres: include_str!("../../migrations/postgres/0008_webhook_keys.sql"),
+    },
 ];
 
 /// The schema version that this program needs.
-pub(super) const VERSION: u32 = 6;
+pub(super) const VERSION: u32 = 8;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied BIGINT NOT NULL)";

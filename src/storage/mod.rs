@@ -10,7 +10,6 @@ mod commit;
 mod dialect;
 mod directory;
 mod expiry;
-mod growth;
 mod idempotency;
 mod list;
 mod migrations;
@@ -20,6 +19,8 @@ mod postgres;
 mod referrals;
 mod sqlite;
 mod value;
+mod webhook_keys;
+mod webhooks;
 
 use std::{collections::HashSet, fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -33,12 +34,19 @@ pub use self::{
     expiry::{DueReferral, Lease},
     idempotency::{IdempotencyKey, IdempotencyRecord, InFlight},
     list::viewers::{WrittenViewer, WrongViewer},
-    list::{Changed, ChangedWindow, Key, ListQuery, Listed, Place},
+    list::{Changed, ChangedWindow, Key, ListQuery, Listed, Place, SeenChange, SeenWindow},
     organizations::{NewOrganization, Principal, SigningKey},
     referrals::{IndexedReferral, Inserted, ReferralState},
+    webhook_keys::{KeyKind, WebhookKey},
+    webhooks::{Claim, Claimed, DeliveryPage, DeliveryPlace, FanOutLease, LogEntry, Recorded, Sight, Worker},
 };
 use self::{
-    directory::Directory, growth::Growth, postgres::Postgres, sqlite::Sqlite, value::Row, value::Value,
+    directory::Directory,
+    numbering::growth::{self, Growth},
+    postgres::Postgres,
+    sqlite::Sqlite,
+    value::Row,
+    value::Value,
 };
 use crate::domain::{actor::Scope, change::Hash, sources::Clock};
 
@@ -56,6 +64,8 @@ struct Inner {
     in_flight: Arc<Mutex<HashSet<Hash>>>,
     /// Held by whoever expires referrals in this process.
     expiry: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever fans out in this process.
+    fan_out: Arc<tokio::sync::Mutex<()>>,
     /// Where writers of one record queue up in this process; a place may serve several records.
     turns: Vec<Arc<tokio::sync::Mutex<()>>>,
     clock: Clock,
@@ -196,9 +206,9 @@ impl Store {
         };
         // One process writes an SQLite file; PostgreSQL has many, and `start_background` listens to them.
         let directory = Arc::new(Directory::new(matches!(backend, Backend::Sqlite(_))));
-        let (in_flight, expiry) = (Arc::default(), Arc::default());
+        let (in_flight, expiry, fan_out) = (Arc::default(), Arc::default(), Arc::default());
         let turns = std::iter::repeat_with(Arc::default).take(TURNS).collect();
-        Ok(Self(Arc::new(Inner { backend, directory, growth, in_flight, expiry, turns, clock })))
+        Ok(Self(Arc::new(Inner { backend, directory, growth, in_flight, expiry, fan_out, turns, clock })))
     }
 
     /// Brings the schema to this program's version and returns the names of what was applied.

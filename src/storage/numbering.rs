@@ -4,6 +4,8 @@
 //! that holds the lock: when it dies, lock and unfinished batch go with it. Commits are announced by NOTIFY
 //! outside their transactions, because a NOTIFY inside takes a lock on the whole database at commit.
 
+pub(super) mod growth;
+
 use std::{collections::HashMap, future::poll_fn, sync::Arc, time::Duration};
 
 use tokio::{
@@ -14,7 +16,7 @@ use tokio_postgres::{AsyncMessage, Client};
 use uuid::Uuid;
 
 use super::{
-    StoreError, growth,
+    StoreError,
     postgres::{Postgres, SESSION, tls},
 };
 use crate::domain::change::{Hash, chain_hash};

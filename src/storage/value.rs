@@ -230,6 +230,13 @@ impl Row {
         }
     }
 
+    pub(super) fn bytes_or_null(&self, column: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.bytes(column).map(Some),
+        }
+    }
+
     pub(super) fn hash(&self, column: usize) -> Result<[u8; 32], StoreError> {
         let bytes = self.bytes(column)?;
         <[u8; 32]>::try_from(bytes).or_else(|bytes| Self::corrupt(column, &Value::Bytes(bytes)))

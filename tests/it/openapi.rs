@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     administration::{ADA, CONTOSO_PLACE, ORGANIZATION, PARTNERS, PROFILES, SOLUTIONS, USERS, call},
     batch::BATCH,
+    feed::{AUDIT, FEED, STREAM},
     world::*,
 };
 
@@ -29,11 +30,13 @@ const LOCATIONS: &str = "/v1.0/engagements/businessprofiles/{id}/locations";
 const LOCATION: &str = "/v1.0/engagements/businessprofiles/{id}/locations/{location_id}";
 const SOLUTION: &str = "/v1.0/engagements/solutions/{id}";
 const USER: &str = "/v1.0/engagements/users/{id}";
+const WEBHOOK: &str = "/v1.0/engagements/webhooks/{id}";
+const REGISTRATION: &str = "/webhooks/v1/registration";
 const TOKEN_V1: &str = "/{tenant}/oauth2/token";
 const TOKEN_V2: &str = "/{tenant}/oauth2/v2.0/token";
 
 /// Every operation that is served, but for the description and its page.
-const OPERATIONS: [(&str, &str); 42] = [
+const OPERATIONS: [(&str, &str); 67] = [
     ("get", ROOT),
     ("get", SCHEMA),
     ("get", REFERRALS),
@@ -41,6 +44,9 @@ const OPERATIONS: [(&str, &str); 42] = [
     ("post", "/v1.0/engagements/referrals/$query"),
     ("get", "/v1.0/engagements/referrals/$count"),
     ("get", "/v1.0/engagements/referrals/delta"),
+    ("get", FEED),
+    ("get", STREAM),
+    ("get", AUDIT),
     ("get", ONE),
     ("put", ONE),
     ("patch", ONE),
@@ -72,6 +78,28 @@ const OPERATIONS: [(&str, &str); 42] = [
     ("delete", USER),
     ("post", TOKEN_V1),
     ("post", TOKEN_V2),
+    ("get", "/cert/{file}"),
+    ("get", "/v1.0/engagements/webhooks"),
+    ("post", "/v1.0/engagements/webhooks"),
+    ("delete", WEBHOOK),
+    ("get", WEBHOOK),
+    ("patch", WEBHOOK),
+    ("put", WEBHOOK),
+    ("get", "/v1.0/engagements/webhooks/{id}/deliveries"),
+    ("get", "/v1.0/engagements/webhooks/{id}/deliveries/{delivery_id}"),
+    ("post", "/v1.0/engagements/webhooks/{id}/deliveries/{delivery_id}/redeliver"),
+    ("post", "/v1.0/engagements/webhooks/{id}/pause"),
+    ("post", "/v1.0/engagements/webhooks/{id}/recover"),
+    ("post", "/v1.0/engagements/webhooks/{id}/redeliver"),
+    ("post", "/v1.0/engagements/webhooks/{id}/resume"),
+    ("post", "/v1.0/engagements/webhooks/{id}/rotateSecret"),
+    ("post", "/v1.0/engagements/webhooks/{id}/test"),
+    ("get", REGISTRATION),
+    ("post", REGISTRATION),
+    ("put", REGISTRATION),
+    ("get", "/webhooks/v1/registration/events"),
+    ("post", "/webhooks/v1/registration/validationEvents"),
+    ("get", "/webhooks/v1/registration/validationEvents/{correlation_id}"),
     ("get", "/{tenant}/.well-known/openid-configuration"),
     ("get", "/{tenant}/v2.0/.well-known/openid-configuration"),
     ("get", "/{tenant}/discovery/keys"),
@@ -122,6 +150,7 @@ async fn what_is_served_is_described_and_what_is_described_is_served(#[case] bac
         let real =
             path.replace("{tenant}", "common").replace("{id}", CONTOSO).replace("{location_id}", CONTOSO);
         let real = real.replace("{action}", "accept");
+        let real = real.replace("{delivery_id}", CONTOSO).replace("{correlation_id}", CONTOSO);
         for method in [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH] {
             let headers = [("authorization", &*format!("Bearer {token}"))];
             let request = with_headers(method.clone(), &real, &headers).body(Body::empty()).unwrap();
@@ -242,6 +271,34 @@ async fn every_answer_on_referrals_fits_its_schema(#[case] backend: Backend) {
     assert_described(&description, changes, 200, &short);
     assert_described(&description, changes, 400, &world.get_path(FAY, &format!("{path}?$top=x"), &[]).await);
     assert_described(&description, changes, 401, &world.get_anonymously(&path).await);
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn every_answer_about_what_happened_fits_its_schema(#[case] backend: Backend) {
+    let world = World::open(backend).await;
+    let description = description(&world).await;
+    world.post(FAY, FIXTURE).await.created();
+    world.post(FAY, own_deal()).await.created();
+    world.store.settle().await.unwrap();
+
+    let feed = ("get", FEED);
+    for (query, status) in [("", 200), ("?include=referral", 200), ("?since=latest", 200), ("?limit=0", 400)]
+    {
+        let answer = world.get_path(FAY, &format!("{FEED}{query}"), &[]).await;
+        assert_described(&description, feed, status, &answer);
+    }
+    assert_described(&description, feed, 401, &world.get_anonymously(FEED).await);
+    let authorization = format!("Bearer {}", world.token_for(FAY, PARTNER_CENTER).await);
+    for (query, status) in [("startDate=2026-11-01", 200), ("startDate=2026-11-01&size=1", 200), ("", 400)] {
+        let headers = [("authorization", authorization.as_str())];
+        let request = with_headers(Method::GET, &format!("{AUDIT}?{query}"), &headers);
+        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        assert_described(&description, ("get", AUDIT), status, &answer);
+    }
+    assert_described(&description, ("get", AUDIT), 401, &world.get_anonymously(AUDIT).await);
 }
 
 #[rstest]

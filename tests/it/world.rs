@@ -13,7 +13,8 @@ use std::{
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version as Argon2Version};
 use axum::body::{self, Body};
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt as _;
 use liaison::{
     app::{self, App, ServerClock},
     auth::{Version, issuer::signing},
@@ -27,16 +28,18 @@ use liaison::{
         time::Timestamp,
         view::StoredReferral,
     },
+    feed::signature::{KeyOptions, WebhookKeys},
     http::{
         paths, router,
         server::{Face, Site},
     },
     sandbox::seed,
     service::{administration::hash_client_secret, clock as sandbox_clock},
-    storage::{LoggedChange, Mode, NewOrganization, SigningKey, Store, StoreOptions, Target},
+    storage::{LoggedChange, Mode, NewOrganization, SigningKey, Store, StoreOptions, Target, WebhookKey},
 };
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 /// The documented create call, as it stands.
@@ -211,6 +214,27 @@ impl Drop for Database {
     }
 }
 
+/// Returns the keys of webhooks that all worlds have: making some is slow in a debug build.
+async fn webhook_keys() -> &'static [WebhookKey] {
+    static KEYS: OnceCell<Vec<WebhookKey>> = OnceCell::const_new();
+    KEYS.get_or_init(async || {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target::Sqlite(folder.path().join("keys.sqlite"));
+        let clock = Clock::fixed(Timestamp::parse(START).unwrap());
+        let options = StoreOptions { target, mode: Mode::ReadWrite };
+        let store = Store::open(&options, clock.clone()).await.unwrap();
+        store.migrate().await.unwrap();
+        let options = KeyOptions {
+            organization: "Exchange, Inc.".to_owned(),
+            supplied: None,
+            base_url: PUBLIC_URL.to_owned(),
+        };
+        WebhookKeys::open(store.clone(), clock, random(8), options).await.unwrap();
+        store.list_webhook_keys().await.unwrap()
+    })
+    .await
+}
+
 /// Connects to PostgreSQL behind the store's back.
 pub(crate) async fn connect(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
@@ -249,6 +273,9 @@ impl World {
         store.migrate().await.unwrap();
         store.start_background();
         store.insert_first_signing_key(SIGNING_KEY.clone()).await.unwrap();
+        for key in webhook_keys().await {
+            store.insert_webhook_key(key.clone()).await.unwrap();
+        }
         for company in seed::organizations(&PASSWORD_HASH) {
             store.insert_organization(company).await.unwrap();
         }
@@ -314,13 +341,25 @@ impl Server {
     }
 
     /// Sends a request through everything that a request from a connection goes through.
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.begin(request).await.into_parts();
+        let is_stream = parts
+            .headers
+            .get("content-type")
+            .is_some_and(|it| it.as_bytes().starts_with(b"text/event-stream"));
+        let body = match is_stream {
+            true => read_until_told(body).await,
+            false => body::to_bytes(body, usize::MAX).await.unwrap(),
+        };
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Sends a request, and leaves the body of the answer to be read.
+    pub(crate) async fn begin(&self, mut request: Request<Body>) -> Response<Body> {
         if !request.headers().contains_key(header::HOST) {
             request.headers_mut().insert(header::HOST, "liaison.example".parse().unwrap());
         }
-        let (parts, body) = self.site.answer(request).await.into_parts();
-        let body = body::to_bytes(body, usize::MAX).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, body }
+        self.site.answer(request).await
     }
 
     /// Sends a create call.
@@ -486,6 +525,18 @@ impl Server {
         self.store.insert_organization(northwind).await.unwrap();
         self.add_user(NORTHWIND, NORA, &[Role::ReferralsAdmin], LocationScope::EntireCompany).await;
     }
+}
+
+/// Reads a stream as far as there is something to tell: to its first sign of life, or to its end.
+async fn read_until_told(mut body: Body) -> Bytes {
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        read.extend_from_slice(&frame.unwrap().into_data().unwrap());
+        if String::from_utf8_lossy(&read).contains("\n: up to date\n") {
+            break;
+        }
+    }
+    read.into()
 }
 
 impl Answer {

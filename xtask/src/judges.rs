@@ -1,6 +1,9 @@
-//! Other people's OData tools as judges of a real server: of its `$metadata`, and of its lists in the hands of clients.
+//! Other people's tools as judges of a real server: of its `$metadata`, of its lists in the hands of OData clients, and of
+//! signatures in the hands of receivers.
 //!
 //! The scripts are in `xtask/judges`; each says what it judges. The packages are the authors' own, at fixed versions.
+
+mod receivers;
 
 use std::{
     path::{Path, PathBuf},
@@ -29,12 +32,18 @@ pub(crate) struct Judges {
     home: PathBuf,
     /// A Python with the OData packages.
     python: PathBuf,
+    /// A Python with what receivers of webhooks verify with.
+    receiver_python: PathBuf,
 }
 
 impl Judges {
     /// Finds or installs them.
     pub(crate) fn find(workspace: &Workspace) -> Result<Self> {
-        Ok(Self { home: tools::node_judges(workspace)?, python: tools::python_with_odata(workspace)? })
+        Ok(Self {
+            home: tools::node_judges(workspace)?,
+            python: tools::python_with_odata(workspace)?,
+            receiver_python: tools::python_with_webhooks(workspace)?,
+        })
     }
 
     /// Has the metadata converted, validated, and made into a client in `folder`, which is left there.
@@ -67,6 +76,11 @@ impl Judges {
         generated.arg(folder.join("built/generated.js")).arg(server.base_url());
         generated.env("LIAISON_TOKEN", server.token()?);
         process::run("reading lists with the client of odata2ts", generated.arg(&count))
+    }
+
+    /// Has receivers verify what is sent to them, while the keys of the server change.
+    pub(crate) fn check_receivers(&self, server: &Server, folder: &Path) -> Result<()> {
+        receivers::check(self, server, folder)
     }
 
     fn node(&self, script: &str, server: &Server) -> Result<Command> {

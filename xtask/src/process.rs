@@ -61,13 +61,18 @@ impl Process {
     /// Sends a signal by name (`TERM`, `INT`) and waits for the end.
     pub(crate) fn stop(&mut self, signal: &str, timeout: Duration) -> Result<ExitStatus> {
         self.signal(signal)?;
+        self.wait(timeout).with_context(|| format!("after SIG{signal}"))
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(&mut self, timeout: Duration) -> Result<ExitStatus> {
         let deadline = Instant::now() + timeout;
         loop {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
             if Instant::now() > deadline {
-                bail!("{} did not stop within {timeout:?} of SIG{signal}:\n{}", self.name, self.log_tail());
+                bail!("{} did not end within {timeout:?}:\n{}", self.name, self.log_tail());
             }
             thread::sleep(Duration::from_millis(10));
         }

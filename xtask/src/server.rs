@@ -202,6 +202,11 @@ impl Server {
         }
     }
 
+    /// Runs a command of `liaison` on the same data and returns what it prints.
+    pub(crate) fn ask(&self, command: &[&str]) -> Result<String> {
+        self.setup.ask(command)
+    }
+
     /// Kills it as a power cut would.
     pub(crate) fn kill(&mut self) -> Result<()> {
         self.process.kill()
@@ -244,6 +249,23 @@ impl Client {
             host: server.address()?.to_string(),
             authorization: format!("Bearer {}", server.token_of(organization)?),
         })
+    }
+
+    /// Signs in to the Partner Center API for Contoso.
+    pub(crate) fn of_partner_center(server: &Server) -> Result<Self> {
+        let token = server.ask(&["token", "--organization", CONTOSO, "--audience", "partner-center"])?;
+        Ok(Self {
+            base_url: server.base_url().to_owned(),
+            host: server.address()?.to_string(),
+            authorization: format!("Bearer {token}"),
+        })
+    }
+
+    /// Returns a request to any path, with JSON or without a body.
+    pub(crate) fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Call {
+        let request = self.request(method, path).header(header::CONTENT_TYPE, "application/json");
+        let body = body.map(Value::to_string).unwrap_or_default();
+        request.body(Full::new(body.into())).expect("a path of the description fits into a request")
     }
 
     /// Returns a POST of a new referral.

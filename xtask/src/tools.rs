@@ -21,6 +21,9 @@ const JSONPATCH_VERSION: &str = "1.47";
 /// The OData client that pages through a real server, and the library that validates its metadata.
 const ODATA_PACKAGES: [(&str, &str); 2] = [("python-odata", "0.8.1"), ("lxml", "6.1.3")];
 
+/// What receivers of webhooks verify signatures and certificates with.
+const WEBHOOK_PACKAGES: [(&str, &str); 2] = [("standardwebhooks", "1.1.0"), ("cryptography", "50.0.2")];
+
 /// The oldest Node.js with `fetch`.
 const NODE_MAJOR_MIN: u32 = 18;
 
@@ -76,22 +79,31 @@ pub(crate) fn python_with_jsonpatch(workspace: &Workspace) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Returns the path of a Python that has the OData packages; installs them in a virtual environment of their own when
-/// needed.
+/// Returns the path of a Python that has the OData packages; installs them when needed.
 pub(crate) fn python_with_odata(workspace: &Workspace) -> Result<PathBuf> {
-    let venv = workspace.tools().join("odata");
+    python_with(workspace, "odata", &ODATA_PACKAGES)
+}
+
+/// Returns the path of a Python that has what receivers of webhooks verify with; installs it when needed.
+pub(crate) fn python_with_webhooks(workspace: &Workspace) -> Result<PathBuf> {
+    python_with(workspace, "webhooks", &WEBHOOK_PACKAGES)
+}
+
+/// Returns the path of a Python that has some packages, in a virtual environment of its own.
+fn python_with(workspace: &Workspace, name: &str, packages: &[(&str, &str)]) -> Result<PathBuf> {
+    let venv = workspace.tools().join(name);
     let python = venv.join("bin/python");
     let is_there = || {
         let program =
             "import importlib.metadata as it, sys; print(*[it.version(name) for name in sys.argv[1:]])";
-        let names = ODATA_PACKAGES.map(|(name, _)| name);
+        let names = packages.iter().map(|(name, _)| name);
         let output = Command::new(&python).args(["-c", program]).args(names).output();
-        let versions = ODATA_PACKAGES.map(|(_, version)| version).join(" ");
-        output.is_ok_and(|it| String::from_utf8_lossy(&it.stdout).trim() == versions)
+        let versions: Vec<_> = packages.iter().map(|(_, version)| *version).collect();
+        output.is_ok_and(|it| String::from_utf8_lossy(&it.stdout).trim() == versions.join(" "))
     };
     if !is_there() {
-        install_from_pip(&venv, &ODATA_PACKAGES)?;
-        ensure!(is_there(), "{} does not find {ODATA_PACKAGES:?}", python.display());
+        install_from_pip(&venv, packages)?;
+        ensure!(is_there(), "{} does not find {packages:?}", python.display());
     }
     Ok(python)
 }

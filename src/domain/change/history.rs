@@ -81,6 +81,51 @@ pub fn member_changes<'a>(
     Ok(history)
 }
 
+/// A record before and after a change, as a viewer is shown it.
+pub struct ShownVersions {
+    before: Option<Node>,
+    after: Node,
+}
+
+impl ShownVersions {
+    /// Returns the document before; `None` for the change that made the record.
+    pub fn before(&self) -> Option<String> {
+        self.before.as_ref().map(Node::to_json)
+    }
+
+    /// Returns the document after.
+    pub fn after(&self) -> String {
+        self.after.to_json()
+    }
+
+    /// Returns the customer's name after; `None` where it is withheld, or there is none.
+    pub fn customer_name(&self) -> Option<String> {
+        match self.after.at("/customerProfile/name") {
+            Some(Node::Text(name)) => Some(name.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// Returns what each change of one record made of it. `changes` are all there are, in order; `withheld` is what
+/// [`visibility::withheld`] says of the record as it stands.
+///
+/// # Errors
+/// When the log was altered, so that nothing can be told with certainty.
+pub fn shown_versions(changes: &[Change], withheld: u16) -> Result<Vec<ShownVersions>, HistoryError> {
+    let mut replay = Replay::default();
+    let (mut before, mut versions) = (None, Vec::with_capacity(changes.len()));
+    for change in changes {
+        if replay.recall(&change.differences) {
+            before = before.map(|_| seen(&replay, withheld)).transpose()?;
+        }
+        replay.apply(&change.differences)?;
+        let after = seen(&replay, withheld)?;
+        versions.push(ShownVersions { before: before.replace(after.clone()), after });
+    }
+    Ok(versions)
+}
+
 /// Returns the name of what was done, as a viewer may know it: that a record was shared with Microsoft is what one
 /// member of its consent says.
 pub fn shown_action(action: Action, withheld: u16) -> Action {

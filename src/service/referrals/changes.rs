@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        actor::Actor,
+        actor::{Actor, Author},
         change::{
             Change,
             history::{HistoryError, MemberChange, member_changes, shown_action},
@@ -159,7 +159,8 @@ pub async fn changes(
             organization_id: change.organization_id.clone(),
             action: shown_action(change.action, version.withheld).as_str(),
             at: change.at,
-            actor: shown_actor(store, actor, change, version.withheld).await?,
+            actor: shown_actor(store, actor, &change.author(), &change.organization_id, version.withheld)
+                .await?,
             from_etag: version.from.map(|it| it.to_string()),
             to_etag: version.to.to_string(),
             members: version.members,
@@ -214,28 +215,28 @@ fn tell(changes: &[Change], visible: &VisibleReferral) -> Result<HashMap<Uuid, S
     Ok(versions)
 }
 
-/// Tells who did it. Whoever is neither the record's owner nor the caller's own organisation made the record, or took
-/// it back: it is shown to whom `inviteContext.invitedBy` is.
-async fn shown_actor(
+/// Tells who changed a record of `owner`. Whoever is neither the owner nor the caller's own organisation made the
+/// record, or took it back: it is shown to whom `inviteContext.invitedBy` is.
+pub(super) async fn shown_actor(
     store: &Store,
     actor: &Actor,
-    change: &Change,
+    author: &Author,
+    owner: &OrganizationId,
     withheld: u16,
 ) -> Result<ShownActor, StoreError> {
-    if let Some(system) = change.system() {
+    if let Some(system) = author.system() {
         return Ok(ShownActor::Server { system: system.to_owned() });
     }
-    let id = &change.actor_organization_id;
-    let is_known = is_own(actor, change)
-        || *id == change.organization_id
-        || !visibility::is_withheld(Facet::Deal, withheld);
+    let id = &author.organization_id;
+    let is_own = *id == actor.organization_id;
+    let is_known = is_own || id == owner || !visibility::is_withheld(Facet::Deal, withheld);
     if !is_known {
         return Ok(ShownActor::Person { organization_id: None, organization_name: None, user_id: None });
     }
     Ok(ShownActor::Person {
         organization_id: Some(id.clone()),
         organization_name: store.find_organization(id).await?.map(|it| it.name.clone()),
-        user_id: is_own(actor, change).then_some(change.actor_user_id),
+        user_id: is_own.then_some(author.user_id),
     })
 }
 

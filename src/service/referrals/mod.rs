@@ -2,8 +2,10 @@
 //! commit.
 
 mod actions;
+mod audit;
 mod changes;
 mod create;
+mod feed;
 mod group;
 mod list;
 mod retry;
@@ -15,8 +17,10 @@ use uuid::Uuid;
 use self::list::shaped;
 pub use self::{
     actions::{Actions, Possibility, Refused, actions},
+    audit::{AuditError, AuditPage, AuditRecord, AuditRequest, audit},
     changes::{ChangesError, ChangesPage, ChangesRequest, ShownActor, ShownChange, changes},
     create::{CreateAnswer, CreateError, CreateRequest, create},
+    feed::{Cursor, FeedEntry, FeedError, FeedPage, FeedWish, Since, feed},
     group::{GroupError, GroupRefusal, GroupedAnswer, GroupedWrite, write_group},
     list::{
         DeltaError, DeltaPage, Document, Entries, ListError, Next, Page, Preferred, Shape, count_all, delta,

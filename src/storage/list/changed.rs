@@ -34,7 +34,25 @@ pub struct ChangedWindow {
     pub is_end: bool,
 }
 
+/// How far one call looks.
+pub(super) struct LogWindow {
+    /// The last place of it.
+    pub(super) end: u64,
+    /// Whether the log ends there.
+    pub(super) is_end: bool,
+}
+
 impl Store {
+    /// Returns how far a look from a place in the log reaches. `None` when nothing comes after it.
+    pub(super) async fn log_window(&self, after: u64) -> Result<Option<LogWindow>, StoreError> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let sql = "SELECT COUNT(*), COALESCE(MAX(position), 0)
+             FROM (SELECT position FROM log WHERE position > $1 ORDER BY position LIMIT CAST($2 AS bigint)) w";
+        let Some(row) = self.query_one(sql, &[after.into(), WINDOW.into()]).await? else { return Ok(None) };
+        let (count, end) = (row.int(0)?, row.int(1)?);
+        Ok((count > 0).then(|| LogWindow { end: unsigned(end), is_end: count < i64::from(WINDOW) }))
+    }
+
     /// Returns the place of the newest change in the log; 0 when there is none.
     ///
     /// # Errors
@@ -54,11 +72,10 @@ impl Store {
         after: u64,
         count_max: u32,
     ) -> Result<ChangedWindow, StoreError> {
-        let after_param = i64::try_from(after).unwrap_or(i64::MAX);
-        let end_sql = "SELECT COUNT(*), COALESCE(MAX(position), 0)
-             FROM (SELECT position FROM log WHERE position > $1 ORDER BY position LIMIT CAST($2 AS bigint)) w";
-        let end = self.query_one(end_sql, &[after_param.into(), WINDOW.into()]).await?;
-        let (count, end) = end.map_or(Ok((0, 0)), |row| Ok::<_, StoreError>((row.int(0)?, row.int(1)?)))?;
+        let Some(window) = self.log_window(after).await? else {
+            return Ok(ChangedWindow { changed: Vec::new(), reached: after, is_end: true });
+        };
+        let [after, end] = [after, window.end].map(|it| i64::try_from(it).unwrap_or(i64::MAX));
         let sql = "SELECT w.position, w.referral_id, w.engagement_id,
                 CASE WHEN w.organization_id = $1 THEN 1 ELSE 0 END
              FROM log w
@@ -71,7 +88,7 @@ impl Store {
                     WHERE r.engagement_id = w.engagement_id)
              ORDER BY w.position
              LIMIT CAST($4 AS bigint)";
-        let params = [scope.organization_id().into(), after_param.into(), end.into(), count_max.into()];
+        let params = [scope.organization_id().into(), after.into(), end.into(), count_max.into()];
         let rows = self.query(sql, &params).await?;
         let mut changed = Vec::with_capacity(rows.len());
         for row in rows {
@@ -85,8 +102,8 @@ impl Store {
         let is_full = changed.len() >= usize::try_from(count_max).unwrap_or(usize::MAX);
         let last = changed.last().map(|it| it.position);
         Ok(ChangedWindow {
-            reached: last.filter(|_| is_full).unwrap_or_else(|| unsigned(end).max(after)),
-            is_end: !is_full && count < i64::from(WINDOW),
+            reached: last.filter(|_| is_full).unwrap_or(window.end),
+            is_end: !is_full && window.is_end,
             changed,
         })
     }
@@ -123,6 +140,6 @@ struct TeamMember {
     email: Option<String>,
 }
 
-fn unsigned(position: i64) -> u64 {
+pub(super) fn unsigned(position: i64) -> u64 {
     u64::try_from(position).unwrap_or(0)
 }

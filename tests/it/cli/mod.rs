@@ -1,6 +1,8 @@
 //! The program itself: what it prints works when pasted, and what it keeps survives it.
 
+mod listen;
 mod sandbox;
+mod webhook_key;
 
 use std::{
     fmt::Write as _,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::cast::{Caller, Deal, LAMNAS_LOCATION, Stage};
-use crate::{batch::BATCH, world::*};
+use crate::{batch::BATCH, feed::AUDIT, world::*};
 
 /// A status for each of [`Caller::ALL`]; zero where the status is not what the table is about.
 pub(super) type Statuses = [u16; 13];
@@ -54,6 +54,9 @@ const PROFILE: &str = "/v1.0/engagements/businessprofiles/{id}";
 const LOCATION: &str = "/v1.0/engagements/businessprofiles/{id}/locations/{location_id}";
 const SOLUTION: &str = "/v1.0/engagements/solutions/{id}";
 const USER: &str = "/v1.0/engagements/users/{id}";
+const WEBHOOKS: &str = "/v1.0/engagements/webhooks";
+const WEBHOOK: &str = "/v1.0/engagements/webhooks/{id}";
+const REGISTRATION: &str = "/webhooks/v1/registration";
 const ACT: &str = "/v1.0/engagements/referrals/{id}/{action}";
 
 /// Routes that have rows before they are there; empty when every branch has come.
@@ -98,6 +101,19 @@ const fn act(parameter: &'static str, call: Call, stage: Stage, statuses: Status
     Row { parameter, stage, ..row("POST", ACT, call, statuses) }
 }
 
+/// A route of the organisation's webhooks, for its account admin and its Referrals admins of the entire company.
+const fn integrate(method: &'static str, path: &'static str, status: u16) -> Row {
+    let s = status;
+    let statuses = [s, 403, 403, 403, s, s, s, s, s, s, 400, 401, 401];
+    Row { parameter: "nothing", subject: Subject::None, ..row(method, path, EMPTY, statuses) }
+}
+
+/// A route of the Partner Center API: of these callers, one has a token for it.
+const fn partner_center(method: &'static str, path: &'static str, status: u16) -> Row {
+    let statuses = [401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, status];
+    Row { parameter: "nothing", subject: Subject::None, ..row(method, path, EMPTY, statuses) }
+}
+
 /// A route that says the same to everybody.
 const fn public(method: &'static str, path: &'static str, status: u16) -> Row {
     Row { parameter: "common", subject: Subject::None, ..row(method, path, EMPTY, [status; 13]) }
@@ -106,6 +122,11 @@ const fn public(method: &'static str, path: &'static str, status: u16) -> Row {
 const EMPTY: Call = Call { query: |_| String::new(), headers: |_| Vec::new(), body: |_| String::new() };
 const RELATED: Call =
     Call { query: |deal| format!("$filter=engagementId%20eq%20{}", deal.engagement), ..EMPTY };
+const FOLLOWED: Call =
+    Call { query: |deal| format!("engagementId={}&include=referral", deal.engagement), ..EMPTY };
+const AUDITED: Call = Call { query: |_| "startDate=2030-01-01&endDate=2030-01-02".to_owned(), ..EMPTY };
+/// The token that serves nowhere else serves here.
+const PARTNER_CENTERS: Statuses = [401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 200];
 /// Everybody may ask for a list; what is on it is what each sees.
 const LISTED: Statuses = [200, 200, 200, 200, 200, 200, 200, 200, 200, 403, 400, 401, 401];
 const QUERY: Call = Call {
@@ -169,6 +190,10 @@ pub(super) const TABLE: &[Row] = &[
     row("POST", "/v1.0/engagements/referrals/$query", QUERY, LISTED),
     row("GET", "/v1.0/engagements/referrals/$count", RELATED, LISTED),
     row("GET", "/v1.0/engagements/referrals/delta", EMPTY, LISTED),
+    row("GET", "/v1.0/engagements/referrals/changes", FOLLOWED, LISTED),
+    row("GET", "/v1.0/engagements/referrals/changes/stream", FOLLOWED, LISTED),
+    // Of the other API; what its records show to whom is shown in `feed::audit`.
+    Row { subject: Subject::None, ..row("GET", AUDIT, AUDITED, PARTNER_CENTERS) },
     row("PUT", ONE, REPLACE, by(200, 403, 403)),
     row("PATCH", ONE, REVISE, by(204, 403, 403)),
     Row { stage: Waiting, ..row("PATCH", ONE, SHOW_TO_SELLERS, without_sellers(by(204, 403, 403))) },
@@ -213,8 +238,30 @@ pub(super) const TABLE: &[Row] = &[
     own(USER, 404),
     administer("PUT", USER, 400),
     administer("DELETE", USER, 404),
+    integrate("GET", WEBHOOKS, 200),
+    integrate("POST", WEBHOOKS, 400),
+    integrate("GET", WEBHOOK, 404),
+    integrate("PUT", WEBHOOK, 400),
+    integrate("PATCH", WEBHOOK, 400),
+    integrate("DELETE", WEBHOOK, 404),
+    integrate("POST", "/v1.0/engagements/webhooks/{id}/pause", 404),
+    integrate("POST", "/v1.0/engagements/webhooks/{id}/resume", 404),
+    integrate("POST", "/v1.0/engagements/webhooks/{id}/rotateSecret", 404),
+    integrate("POST", "/v1.0/engagements/webhooks/{id}/test", 404),
+    integrate("POST", "/v1.0/engagements/webhooks/{id}/redeliver", 400),
+    integrate("POST", "/v1.0/engagements/webhooks/{id}/recover", 400),
+    integrate("GET", "/v1.0/engagements/webhooks/{id}/deliveries", 404),
+    integrate("GET", "/v1.0/engagements/webhooks/{id}/deliveries/{delivery_id}", 404),
+    integrate("POST", "/v1.0/engagements/webhooks/{id}/deliveries/{delivery_id}/redeliver", 404),
+    partner_center("GET", "/webhooks/v1/registration/events", 200),
+    partner_center("GET", REGISTRATION, 404),
+    partner_center("POST", REGISTRATION, 400),
+    partner_center("PUT", REGISTRATION, 400),
+    partner_center("POST", "/webhooks/v1/registration/validationEvents", 404),
+    partner_center("GET", "/webhooks/v1/registration/validationEvents/{correlation_id}", 404),
     public("GET", "/v1.0/engagements", 200),
     public("GET", "/v1.0/engagements/$metadata", 200),
+    public("GET", "/cert/{file}", 404),
     public("POST", "/{tenant}/oauth2/token", 400),
     public("POST", "/{tenant}/oauth2/v2.0/token", 400),
     public("GET", "/{tenant}/.well-known/openid-configuration", 200),
@@ -239,10 +286,15 @@ impl Row {
         ["GET", "HEAD"].contains(&self.method)
     }
 
+    /// Says whether the answer may hold every record that the caller sees: it takes long to look through.
+    pub(super) fn is_of_many(&self) -> bool {
+        !self.path.contains('{')
+    }
+
     /// Returns the path for a record.
     pub(super) fn path_for(&self, id: impl ToString) -> String {
         let mut path = self.path.replace("{id}", &id.to_string());
-        for name in ["{action}", "{tenant}", "{location_id}"] {
+        for name in ["{action}", "{tenant}", "{location_id}", "{file}", "{delivery_id}", "{correlation_id}"] {
             path = path.replace(name, self.parameter);
         }
         assert!(!path.contains('{'), "{} has a parameter that path_for does not know", self.path);

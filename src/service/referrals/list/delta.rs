@@ -18,7 +18,10 @@ use crate::{
         query::JsonSource,
         view::{self, VisibleReferral},
     },
-    service::Context,
+    service::{
+        Context,
+        seal::{read_position, write_position},
+    },
     storage::{Changed, Listed},
 };
 
@@ -29,9 +32,9 @@ const CHANGES_MAX: u32 = 100;
 /// Where a client stands.
 #[derive(Serialize, Deserialize)]
 struct DeltaToken {
-    /// Place in the log up to which the client knows everything.
+    /// Place in the log up to which the client knows everything, as [`write_position`] writes it.
     #[serde(rename = "p")]
-    position: u64,
+    position: String,
     /// What the caller could see when it began.
     #[serde(rename = "w")]
     sight: String,
@@ -127,7 +130,12 @@ async fn start(
     refuse_order(&query)?;
     let position = context.store.last_position().await.map_err(ListError::Store)?;
     let query = PageToken::first(context, Query { count: Some(false), ..query }, None);
-    Ok(DeltaToken { position, sight: sight(actor), query: query.seal(context, actor), is_following })
+    Ok(DeltaToken {
+        position: write_position(position),
+        sight: sight(actor),
+        query: query.seal(context, actor),
+        is_following,
+    })
 }
 
 /// Options that mean nothing for a stream of changes.
@@ -168,17 +176,17 @@ async fn go_through(context: &Context, actor: &Actor, token: DeltaToken) -> Resu
 async fn follow(context: &Context, actor: &Actor, token: DeltaToken) -> Result<DeltaPage, DeltaError> {
     let store = &context.store;
     let newest = store.last_position().await.map_err(ListError::Store)?;
+    let position = read_position(&token.position).ok_or(ListError::ForeignToken("$deltatoken"))?;
     // A place that the log has not reached is one of a database that was replaced by an older copy.
-    if token.position > newest {
+    if position > newest {
         return Err(DeltaError::SightChanged);
     }
     let query = PageToken::open(context, actor, &token.query)?;
     let scope = actor.scope();
-    let window = store.list_changed(&scope, token.position, CHANGES_MAX).await.map_err(ListError::Store)?;
+    let window = store.list_changed(&scope, position, CHANGES_MAX).await.map_err(ListError::Store)?;
     let shape = Shape { selection: query.selection.clone(), expanded: query.expanded.clone() };
-    let entries =
-        tell(context, actor, &window.changed, token.position, query.filter.as_ref(), &shape).await?;
-    let token = DeltaToken { position: window.reached, ..token }.seal(context, actor);
+    let entries = tell(context, actor, &window.changed, position, query.filter.as_ref(), &shape).await?;
+    let token = DeltaToken { position: write_position(window.reached), ..token }.seal(context, actor);
     let next = if window.is_end { Next::Delta(token) } else { Next::Page(token) };
     Ok(DeltaPage { entries, shape, next })
 }

@@ -35,7 +35,7 @@ pub(super) struct PageToken {
     pub(super) after: Option<Place>,
 }
 
-/// What is signed. Names are short, because it is part of an address.
+/// What is sealed. Names are short, because it is part of an address.
 #[derive(Serialize, Deserialize)]
 struct Written {
     #[serde(rename = "f", default, skip_serializing_if = "String::is_empty")]

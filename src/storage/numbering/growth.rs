@@ -6,23 +6,23 @@
 use tokio::sync::watch;
 
 /// The notice on PostgreSQL, sent when positions have been given.
-pub(super) const CHANNEL: &str = "liaison_log";
+pub(in crate::storage) const CHANNEL: &str = "liaison_log";
 
 /// Says that the log has grown.
 #[derive(Clone)]
-pub(super) struct Growth(watch::Sender<()>);
+pub(in crate::storage) struct Growth(watch::Sender<()>);
 
 impl Growth {
-    pub(super) fn new() -> Self {
+    pub(in crate::storage) fn new() -> Self {
         Self(watch::Sender::new(()))
     }
 
     /// Wakes whoever waits.
-    pub(super) fn announce(&self) {
+    pub(in crate::storage) fn announce(&self) {
         self.0.send_replace(());
     }
 
-    pub(super) fn watch(&self) -> watch::Receiver<()> {
+    pub(in crate::storage) fn watch(&self) -> watch::Receiver<()> {
         self.0.subscribe()
     }
 }
