@@ -5,7 +5,7 @@
 //! * [`domain`]: the document, its words and its rules: plain data, no I/O, no clock.
 //! * [`storage`]: the only place with SQL: two databases behind one `Store`.
 //! * [`auth`]: who is calling: bearer tokens, and the built-in issuer.
-//! * [`feed`]: readers of the log that reach out: the guarded client, and signatures.
+//! * [`feed`]: readers of the log that reach out: webhooks, their signatures, the guarded client.
 //! * [`service`]: what can be done, named as users say it.
 //! * [`app`]: what one process holds: store, clock, random source, settings.
 //! * [`http`]: the JSON API over HTTP, and the loop that accepts connections.
@@ -13,6 +13,7 @@
 //! * [`cli`]: the commands.
 //! * [`config`]: settings: embedded defaults, file, environment, flags.
 //! * [`telemetry`]: logs and metrics.
+//! * [`tls`]: trust in the certificates of this machine.
 
 pub mod domain;
 
@@ -35,3 +36,5 @@ pub mod cli;
 pub mod config;
 
 pub mod telemetry;
+
+pub mod tls;

@@ -110,14 +110,15 @@ mod dependencies {
     use super::{code, report, rust_sources};
 
     /// Who may use whom. A module may always use itself.
-    const TABLE: [(&str, &[&str]); 11] = [
+    const TABLE: [(&str, &[&str]); 12] = [
         ("odata", &[]),
         ("domain", &["odata"]),
         ("config", &[]),
         ("telemetry", &[]),
-        ("storage", &["domain", "odata"]),
+        ("tls", &[]),
+        ("storage", &["domain", "odata", "tls"]),
         ("auth", &["domain", "storage"]),
-        ("feed", &["domain", "storage", "odata"]),
+        ("feed", &["domain", "storage", "odata", "tls"]),
         ("service", &["domain", "storage", "auth", "odata", "feed"]),
         ("app", &["config", "storage", "auth", "service", "domain", "odata", "feed"]),
         ("http", &["app", "service", "auth", "domain", "storage", "config", "telemetry", "odata", "feed"]),

@@ -5,13 +5,7 @@
 //! again. No proxy is used and no redirect followed: both would call somebody who was not judged. Of an answer, at
 //! most [`ANSWER_BYTES_MAX`] are read, whatever its headers say.
 
-use std::{
-    error::Error as _,
-    fmt, io,
-    net::IpAddr,
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::{error::Error as _, fmt, io, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -22,11 +16,10 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
     redirect, retry,
 };
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use tokio::time::{Instant, timeout_at};
 
 use super::address::{Guard, Reach};
-use crate::domain::time::Timestamp;
+use crate::{domain::time::Timestamp, tls};
 
 /// How much of an answer is read.
 pub const ANSWER_BYTES_MAX: usize = 16 * 1024;
@@ -147,7 +140,7 @@ impl Outbound {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .dns_resolver(Arc::new(JudgedNames { names, reach: guard.reach }))
             .user_agent(concat!("liaison/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(TLS.clone())
+            .tls_backend_preconfigured(tls::client_config())
             .build()?;
         Ok(Self { client, guard, timeout: timeouts.total })
     }
@@ -177,17 +170,6 @@ impl Outbound {
         }
     }
 }
-
-/// Trusts the certificates of the system, which are read once.
-static TLS: LazyLock<ClientConfig> = LazyLock::new(|| {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("the provider speaks TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
-});
 
 impl Names {
     /// Wraps a function that finds the addresses of a host.

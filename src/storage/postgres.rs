@@ -11,7 +11,6 @@ use std::{
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use futures_util::future::{join, join3, try_join_all};
-use rustls::RootCertStore;
 use tokio::sync::Notify;
 use tokio_postgres::{Config, Statement, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -23,7 +22,10 @@ use super::{
     list::{Bounded, Lanes, SHORT},
     value::{Row, Value},
 };
-use crate::domain::{change::Hash, organization::OrganizationId};
+use crate::{
+    domain::{change::Hash, organization::OrganizationId},
+    tls::client_config,
+};
 
 /// Connections in the pool.
 const CONNECTIONS_MAX: usize = 16;
@@ -185,19 +187,7 @@ fn read_rows(rows: &[tokio_postgres::Row]) -> Result<Vec<Row>, StoreError> {
 
 /// Returns a connector for servers that ask for TLS, with the certificates of the system.
 pub(super) fn tls() -> MakeRustlsConnect {
-    // Read once: there are many certificates, and a connection wants one now and then.
-    static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Arc::new(roots)
-    });
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the provider speaks TLS 1.2 and 1.3")
-        .with_root_certificates(Arc::clone(&ROOTS))
-        .with_no_client_auth();
-    MakeRustlsConnect::new(config)
+    MakeRustlsConnect::new(client_config())
 }
 
 async fn write(client: &Object, commit: &Commit) -> Result<(), StoreError> {

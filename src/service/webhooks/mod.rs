@@ -9,10 +9,11 @@ use uuid::Uuid;
 use super::Context;
 use crate::{
     domain::{
+        actor::Integrator,
         event::Event,
         organization::OrganizationId,
         report::Report,
-        webhook::{Delivery, DeliveryState, Endpoint},
+        webhook::{Delivery, DeliveryState, Endpoint, EndpointState, Kind, Payload, Secret, SignatureHeader},
     },
     storage::{Commit, Conflict, StoreError},
 };
@@ -85,6 +86,36 @@ pub enum WebhookError {
 /// Says what is wrong with the address of a receiver, and what would do.
 fn check_url(context: &Context, text: &str) -> Result<(), String> {
     context.feed.outbound.guard().read(text).map(drop).map_err(|it| it.to_string())
+}
+
+/// Returns an endpoint that is told of what happens from now on, and says nothing yet of where and of what.
+async fn blank_endpoint(
+    context: &Context,
+    caller: &Integrator,
+    kind: Kind,
+    secret: Secret,
+) -> Result<Endpoint, StoreError> {
+    let now = context.clock.now();
+    Ok(Endpoint {
+        id: context.random.uuid(),
+        organization_id: caller.organization_id.clone(),
+        kind,
+        description: None,
+        url: String::new(),
+        events: Vec::new(),
+        filter: None,
+        payload: Payload::Thin,
+        signature_header: SignatureHeader::Authorization,
+        secret,
+        previous_secret: None,
+        state: EndpointState::Active,
+        state_reason: None,
+        state_since: now,
+        failing_since: None,
+        from_position: context.store.last_position().await?,
+        created: now,
+        updated: now,
+    })
 }
 
 /// Sends an event to try an endpoint out, at most [`TESTS_MAX`] a minute.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{TRIES, WebhookError, check_url, send_test_to};
+use super::{TRIES, WebhookError, blank_endpoint, check_url, send_test_to};
 use crate::{
     domain::{
         actor::Integrator,
@@ -11,7 +11,7 @@ use crate::{
         organization::OrganizationId,
         time::Timestamp,
         webhook::{
-            AttemptRecord, DeliveryState, Endpoint, EndpointState, Kind, Payload, Secret,
+            AttemptRecord, DeliveryState, Endpoint, EndpointState, Kind, Secret,
             registration::{self, Registration},
         },
     },
@@ -52,27 +52,13 @@ pub async fn find_registration(context: &Context, caller: &Integrator) -> Result
 /// [`WebhookError::Registered`] when there is one; every problem of the request at once.
 pub async fn register(context: &Context, caller: &Integrator, body: &Node) -> Result<Endpoint, WebhookError> {
     let wanted = read(context, body)?;
-    let now = context.clock.now();
+    // Nobody is told a secret here: what is sent is signed with the server's own keys.
+    let blank = blank_endpoint(context, caller, Kind::PartnerCenter, Secret::new(String::new())).await?;
     let endpoint = Endpoint {
-        id: context.random.uuid(),
-        organization_id: caller.organization_id.clone(),
-        kind: Kind::PartnerCenter,
-        description: None,
         url: wanted.url,
         events: wanted.events,
-        filter: None,
-        payload: Payload::Thin,
         signature_header: wanted.signature_header,
-        // Nobody is told one here: what is sent is signed with the server's own keys.
-        secret: Secret::new(String::new()),
-        previous_secret: None,
-        state: EndpointState::Active,
-        state_reason: None,
-        state_since: now,
-        failing_since: None,
-        from_position: context.store.last_position().await?,
-        created: now,
-        updated: now,
+        ..blank
     };
     let mut commit = Commit::new();
     commit.insert_endpoint(&endpoint);

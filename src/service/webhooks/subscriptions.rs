@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{DeliveryView, TRIES, WebhookError, check_url, find, send_test_to};
+use super::{DeliveryView, TRIES, WebhookError, blank_endpoint, check_url, find, send_test_to};
 use crate::{
     domain::{
         actor::Integrator,
@@ -145,28 +145,8 @@ pub async fn create_subscription(
     if u32::try_from(count).unwrap_or(u32::MAX) >= count_max {
         return Err(WebhookError::TooMany(count_max));
     }
-    let now = context.clock.now();
     let secret = signature::Secret::generate(&context.random).expose();
-    let blank = Endpoint {
-        id: context.random.uuid(),
-        organization_id: caller.organization_id.clone(),
-        kind: Kind::Own,
-        description: None,
-        url: String::new(),
-        events: Vec::new(),
-        filter: None,
-        payload: wanted.payload,
-        signature_header: wanted.signature_header,
-        secret: Secret::new(secret.clone()),
-        previous_secret: None,
-        state: EndpointState::Active,
-        state_reason: None,
-        state_since: now,
-        failing_since: None,
-        from_position: context.store.last_position().await?,
-        created: now,
-        updated: now,
-    };
+    let blank = blank_endpoint(context, caller, Kind::Own, Secret::new(secret.clone())).await?;
     let endpoint = with(blank, wanted);
     let mut commit = Commit::new();
     commit.insert_endpoint(&endpoint);

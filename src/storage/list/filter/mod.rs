@@ -404,7 +404,6 @@ fn symbol(comparison: Comparison) -> &'static str {
 }
 
 #[cfg(test)]
-#[cfg(test)]
 mod agreement_tests;
 #[cfg(test)]
 mod tests;
