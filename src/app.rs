@@ -5,6 +5,7 @@
 mod admission;
 mod clock;
 mod health;
+mod journal;
 mod rate;
 mod streams;
 
@@ -17,13 +18,15 @@ pub use self::{
     admission::{Admission, Class, Permit},
     clock::ServerClock,
     health::Health,
+    journal::{Call, CallPage, Captured, Journal, RefusedCall, WantedCalls},
     rate::{RateLimits, RateState, Throttled},
     streams::{StreamPlace, Streams, StreamsFull},
 };
 use crate::{
     auth::{self, Authenticator, Issuer, TokenVerifier, TrustedIssuer},
-    config::{Config, ResourceUri, Webhooks},
+    config::{self, Config, ResourceUri, SinkPayload, SinkStart, Webhooks},
     domain::{
+        fault::Faults,
         json::JsonLimits,
         lifecycle::Strictness,
         referral::draft::TextLimits,
@@ -31,15 +34,22 @@ use crate::{
         time::Timestamp,
         validation::Rules,
         view::Links,
-        webhook::payload,
+        webhook::{self, payload},
     },
     feed::{
-        self, Bell, Feed,
+        self, Bell, DeliveryDesk, Feed,
         address::{Guard, Reach},
+        fault::WebhookFaults,
+        mail::Postman,
         outbound::{Names, Outbound, Timeouts},
         signature::{KeyOptions, WebhookKeys},
+        sink::{self, Sink},
     },
-    service::{Context, Queries, Settings, seal::Seal},
+    service::{
+        Context, Queries, Settings,
+        notices::{letters::Letters, mailer::Mailing},
+        seal::Seal,
+    },
     storage::Store,
 };
 
@@ -58,6 +68,8 @@ pub struct Parts {
     pub context: Context,
     /// The clock that [`Context::clock`] tells the time of, where its callers may put it forward: in a sandbox.
     pub sandbox_clock: Option<MovableClock>,
+    /// What goes wrong on demand; in a sandbox only.
+    pub faults: Option<Faults>,
     /// Tells who is calling.
     pub authenticator: Authenticator,
     /// The built-in issuer.
@@ -70,6 +82,10 @@ pub struct Parts {
     pub rates: RateLimits,
     /// Open streams, by organisation.
     pub streams: Streams,
+    /// Where every change is published, if anywhere.
+    pub sink: Option<Sink>,
+    /// The last calls of each application, where they are kept.
+    pub journal: Option<Journal>,
     /// What the readiness check reports besides the database.
     pub health: Health,
 }
@@ -103,6 +119,10 @@ impl App {
         let settings = settings(&config, &public_url);
         let options = key_options(&config.webhooks, &public_url)?;
         let webhook_keys = WebhookKeys::open(store.clone(), clock.clone(), random.clone(), options).await?;
+        let faults = sandbox_clock.is_some().then(Faults::default);
+        let webhook_faults = faults
+            .as_ref()
+            .map(|it| WebhookFaults::new(it.clone(), &public_url, clock.clone(), random.clone()));
         let feed = Feed {
             store: store.clone(),
             clock: clock.clone(),
@@ -110,24 +130,39 @@ impl App {
             links: settings.links.clone(),
             outbound: outbound(&config.webhooks)?,
             keys: webhook_keys.clone(),
+            faults: webhook_faults,
             bell: Bell::default(),
-            settings: feed_settings(&config.webhooks, settings.queries.limits),
+            mail_bell: Bell::default(),
+            desk: DeliveryDesk::default(),
+            settings: feed_settings(&config, settings.queries.limits),
         };
-        let context = Context { store, clock, random, seal, feed, settings };
-        let health = Health::default();
+        let sink = sink_options(&config.sink)?.map(|options| Sink::new(feed.clone(), options));
+        let mailing = mailing(&config, &public_url)?;
+        let context = Context { store, clock, random, seal, feed, mailing, settings };
+        let (health, journal) = (Health::default(), Journal::open(&config.requests));
         Ok(Self(Arc::new(Parts {
             config,
             public_url,
             context,
             sandbox_clock,
+            faults,
             authenticator,
             issuer,
             webhook_keys,
             admission,
             rates,
             streams,
+            sink,
+            journal,
             health,
         })))
+    }
+}
+
+impl Parts {
+    /// Says whether this is a sandbox that only this machine reaches: nothing in it is anybody's but its developer's.
+    pub fn is_local_sandbox(&self) -> bool {
+        self.sandbox_clock.is_some() && self.config.listen.ip().is_loopback()
     }
 }
 
@@ -161,7 +196,28 @@ pub fn outbound(webhooks: &Webhooks) -> anyhow::Result<Outbound> {
     Ok(Outbound::new(guard, timeouts, Names::system())?)
 }
 
-fn feed_settings(webhooks: &Webhooks, limits: odata::Limits) -> feed::Settings {
+/// Reads the templates of mails, and gets ready for the mail server.
+///
+/// # Errors
+/// The first template that cannot be used, or what is wrong with the mail server's address.
+pub fn mailing(config: &Config, public_url: &str) -> anyhow::Result<Mailing> {
+    let (notices, smtp) = (&config.notices, &config.smtp);
+    let folder = Some(notices.templates_dir.as_path()).filter(|it| !it.as_os_str().is_empty());
+    let letters = Letters::open(folder, &notices.locale)?;
+    let timeout = Duration::from_secs(smtp.timeout_secs);
+    let postman = match smtp.url.is_empty() {
+        true => None,
+        false => Some(Postman::open(smtp.url.expose(), &smtp.from, timeout)?),
+    };
+    let link = match notices.link.as_str() {
+        "" => format!("{public_url}/v1.0/engagements/referrals/{{id}}"),
+        link => link.to_owned(),
+    };
+    Ok(Mailing { letters, postman, link })
+}
+
+fn feed_settings(config: &Config, limits: odata::Limits) -> feed::Settings {
+    let webhooks = &config.webhooks;
     feed::Settings {
         resource_uri: match webhooks.resource_uri {
             ResourceUri::PartnerCenter => payload::ResourceUri::PartnerCenter,
@@ -172,8 +228,46 @@ fn feed_settings(webhooks: &Webhooks, limits: odata::Limits) -> feed::Settings {
         endpoints_max: webhooks.endpoints_max,
         keep_days: webhooks.keep_days,
         keep_dead_days: webhooks.keep_dead_days,
+        notices_keep_days: config.notices.keep_days,
+        notices_are_mailed: !config.smtp.url.is_empty(),
         limits,
     }
+}
+
+/// Returns what the settings say of the sink, with the operator's file read; `None` when there is none.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn sink_options(settings: &config::Sink) -> anyhow::Result<Option<sink::Options>> {
+    if settings.url.is_empty() {
+        return Ok(None);
+    }
+    let path = &settings.credentials_file;
+    let credentials = match path.as_os_str().is_empty() {
+        true => None,
+        false => {
+            let text = std::fs::read_to_string(path).with_context(|| {
+                format!("sink.credentials_file: the file {} cannot be read", path.display())
+            })?;
+            Some(webhook::Secret::new(text))
+        }
+    };
+    Ok(Some(sink::Options {
+        url: webhook::Secret::new(settings.url.expose().to_owned()),
+        credentials,
+        stream: settings.stream.clone(),
+        subject_prefix: settings.subject_prefix.clone(),
+        payload: match settings.payload {
+            SinkPayload::Thin => webhook::Payload::Thin,
+            SinkPayload::Full => webhook::Payload::Full,
+        },
+        start: match settings.start {
+            SinkStart::Beginning => sink::Start::Beginning,
+            SinkStart::Now => sink::Start::Now,
+        },
+        keep: Duration::from_secs(u64::from(settings.keep_days) * 24 * 60 * 60),
+        duplicate_window: Duration::from_secs(u64::from(settings.duplicate_window_minutes) * 60),
+    }))
 }
 
 /// Returns what the settings say of the keys of webhooks, with the operator's files read.

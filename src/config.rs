@@ -4,6 +4,8 @@
 //! defaults of their own, so a key cannot exist without a line there. Unknown keys are refused, so that a
 //! spelling mistake does not silently leave a limit where it was.
 
+mod sink;
+
 use std::{
     collections::HashMap,
     fmt,
@@ -14,6 +16,8 @@ use std::{
 use config::{Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
+pub use self::sink::{Sink, SinkPayload, SinkStart};
+
 /// The embedded, commented default file.
 pub const DEFAULTS: &str = include_str!("config/defaults.toml");
 
@@ -22,7 +26,7 @@ pub const FILE_NAME: &str = "liaison.toml";
 
 /// What the sandbox changes before the file, environment and flags have their say.
 const SANDBOX: &str = "[limits]\nrate_per_organization_per_minute = 0\nrate_per_application_per_minute = 0\n\
-     [webhooks]\nallow_http = true\nallow_loopback_addresses = true\n";
+     [webhooks]\nallow_http = true\nallow_loopback_addresses = true\n[requests]\nenabled = true\n";
 
 /// The longest organisation that a certificate can name (RFC 5280, appendix A.1).
 const CERTIFICATE_ORGANIZATION_CHARS_MAX: usize = 64;
@@ -68,6 +72,16 @@ pub struct Config {
     pub idempotency: Idempotency,
     /// Where webhooks may go, and what they are signed with.
     pub webhooks: Webhooks,
+    /// Where every change is published.
+    pub sink: Sink,
+    /// What people are told.
+    pub notices: Notices,
+    /// Through which server mails go.
+    pub smtp: Smtp,
+    /// The request log that callers read.
+    pub requests: Requests,
+    /// What is kept of what happened.
+    pub audit: Audit,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -182,6 +196,14 @@ pub struct Idempotency {
     pub keep_hours: u32,
 }
 
+/// What is kept of what happened.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// How long sign-ins, refusals, exports and administration are kept; 0: for ever.
+    pub retention_days: u32,
+}
+
 /// Where webhooks may go, and what they are signed with.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -216,6 +238,32 @@ pub struct Webhooks {
     pub keep_dead_days: u32,
 }
 
+/// What people are told.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notices {
+    /// How long they are kept.
+    pub keep_days: u32,
+    /// Where the links of mails lead; empty for the address of the referral.
+    pub link: String,
+    /// The language of mails to who has not chosen one.
+    pub locale: String,
+    /// The operator's own templates; empty for those that come with the program.
+    pub templates_dir: PathBuf,
+}
+
+/// Through which server mails go.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// Its address; empty for no mails.
+    pub url: Secret,
+    /// The sender.
+    pub from: String,
+    /// For a whole mail.
+    pub timeout_secs: u64,
+}
+
 /// The address of a referral in notifications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -224,6 +272,22 @@ pub enum ResourceUri {
     PartnerCenter,
     /// Below the Partner API.
     Partner,
+}
+
+/// The request log that callers read.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requests {
+    /// Says whether there is one.
+    pub enabled: bool,
+    /// Calls of one application.
+    pub calls_per_application_max: usize,
+    /// Bytes of the calls of one application.
+    pub bytes_per_application_max: usize,
+    /// Bytes of one body, from its beginning.
+    pub body_bytes_max: usize,
+    /// Applications.
+    pub applications_max: usize,
 }
 
 /// What is logged, and how.
@@ -341,6 +405,9 @@ impl Config {
         }
         self.check_public_url()?;
         self.webhooks.check()?;
+        self.sink.check()?;
+        self.notices.check()?;
+        self.smtp.check()?;
         let (limits, queries) = (&self.limits, &self.queries);
         let positive = [
             ("limits.headers_max", limits.headers_max),
@@ -359,6 +426,9 @@ impl Config {
             ("queries.option_bytes_max", queries.option_bytes_max),
             ("queries.nodes_max", queries.nodes_max),
             ("queries.depth_max", queries.depth_max),
+            ("requests.calls_per_application_max", self.requests.calls_per_application_max),
+            ("requests.bytes_per_application_max", self.requests.bytes_per_application_max),
+            ("requests.applications_max", self.requests.applications_max),
         ];
         if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
             return invalid(key, "is 0, so nothing could be answered; use 1 or more".to_owned());
@@ -421,6 +491,55 @@ impl Webhooks {
                 invalid("webhooks.certificate_file", "is missing beside private_key_file".to_owned())
             }
         }
+    }
+}
+
+impl Notices {
+    fn check(&self) -> Result<(), ConfigError> {
+        let is_address = |text: &str| {
+            let url = url::Url::parse(&text.replace("{id}", "0").replace("{engagementId}", "0"));
+            url.is_ok_and(|it| matches!(it.scheme(), "http" | "https") && it.has_host())
+        };
+        let is_usable = self.link.is_empty() || is_address(&self.link) && self.link.contains("{id}");
+        if !is_usable {
+            let problem =
+                format!("is \"{}\"; use an address such as https://crm.example/referrals/{{id}}", self.link);
+            return invalid("notices.link", problem);
+        }
+        Ok(())
+    }
+}
+
+impl Smtp {
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.url.is_empty() {
+            return Ok(());
+        }
+        // The text may hold a password, so no message shows it.
+        let example = "use one such as smtps://user:password@mail.example or smtp://127.0.0.1:25";
+        let Ok(url) = url::Url::parse(self.url.expose()) else {
+            return invalid("smtp.url", format!("is no address; {example}"));
+        };
+        if !matches!(url.scheme(), "smtp" | "smtps") || url.host_str().is_none_or(str::is_empty) {
+            return invalid("smtp.url", format!("names no mail server; {example}"));
+        }
+        let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        let is_secured =
+            url.scheme() == "smtps" || url.query_pairs().any(|it| it == ("tls".into(), "required".into()));
+        if url.password().is_some() && !is_secured && !is_loopback {
+            let problem =
+                "would send the password where anybody can read it; use smtps://, or add ?tls=required";
+            return invalid("smtp.url", problem.to_owned());
+        }
+        if !self.from.contains('@') || self.from.contains(char::is_control) {
+            let problem =
+                format!("is {:?}; use one such as \"Referrals <referrals@contoso.example>\"", self.from);
+            return invalid("smtp.from", problem);
+        }
+        if self.timeout_secs == 0 {
+            return invalid("smtp.timeout_secs", "is 0; use 1 or more".to_owned());
+        }
+        Ok(())
     }
 }
 

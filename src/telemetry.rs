@@ -152,6 +152,26 @@ impl Drop for GaugeGuard {
     }
 }
 
+/// Shows how many streams of changes are open.
+pub fn show_streams(count: usize) {
+    metrics::gauge!("liaison_streams_open").set(u32::try_from(count).unwrap_or(u32::MAX));
+}
+
+/// Shows what webhooks are still to tell: deliveries that wait, those that were given up, and changes that nobody has
+/// looked at yet.
+pub fn show_backlog(pending: u32, dead: u32, unread: u64) {
+    metrics::gauge!("liaison_webhook_deliveries", "state" => "pending").set(pending);
+    metrics::gauge!("liaison_webhook_deliveries", "state" => "dead").set(dead);
+    // Counts past 2^53 would lose a digit, and are out of reach.
+    metrics::gauge!("liaison_webhook_changes_unread").set(u32::try_from(unread).unwrap_or(u32::MAX));
+}
+
+/// Shows for how long the oldest delivery waits, in seconds; 0 when none does.
+pub fn show_oldest_delivery(age_secs: i64) {
+    let age = u32::try_from(age_secs.max(0)).unwrap_or(u32::MAX);
+    metrics::gauge!("liaison_webhook_oldest_pending_seconds").set(age);
+}
+
 /// Returns all metrics of this process as Prometheus reads them.
 pub fn render_metrics() -> String {
     recorder().render()

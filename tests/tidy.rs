@@ -110,8 +110,9 @@ mod dependencies {
     use super::{code, report, rust_sources};
 
     /// Who may use whom. A module may always use itself.
-    const TABLE: [(&str, &[&str]); 12] = [
+    const TABLE: [(&str, &[&str]); 13] = [
         ("odata", &[]),
+        ("conform", &[]),
         ("domain", &["odata"]),
         ("config", &[]),
         ("telemetry", &[]),
@@ -121,8 +122,22 @@ mod dependencies {
         ("feed", &["domain", "storage", "odata", "tls"]),
         ("service", &["domain", "storage", "auth", "odata", "feed"]),
         ("app", &["config", "storage", "auth", "service", "domain", "odata", "feed"]),
-        ("http", &["app", "service", "auth", "domain", "storage", "config", "telemetry", "odata", "feed"]),
-        ("sandbox", &["service", "domain", "storage"]),
+        (
+            "http",
+            &[
+                "app",
+                "service",
+                "auth",
+                "domain",
+                "storage",
+                "config",
+                "telemetry",
+                "odata",
+                "feed",
+                "sandbox",
+            ],
+        ),
+        ("sandbox", &["service", "domain", "storage", "feed"]),
     ];
 
     /// These stand above the table and may use everything; nothing uses them.
@@ -169,16 +184,34 @@ mod dependencies {
         report("xtask drives the server from outside", &problems);
     }
 
+    #[test]
+    fn the_leaf_crates_use_nothing_of_ours() {
+        let mut problems = Vec::new();
+        for source in rust_sources() {
+            let Some((own, _)) = source.path.strip_prefix("crates/").and_then(|it| it.split_once('/')) else {
+                continue;
+            };
+            for (number, line) in source.production_lines() {
+                let mut others = ["odata", "conform", "liaison"].into_iter().filter(|it| *it != own);
+                if let Some(used) = others.find(|it| uses_crate(&code(line), it)) {
+                    problems.push(format!("{}:{number} {own} uses {used}", source.path));
+                }
+            }
+        }
+        report("a leaf crate uses nothing of ours", &problems);
+    }
+
     /// Returns `x` of every `crate::x` in a line of code.
     fn used_modules(code: &str) -> Vec<String> {
         let after = code.split("crate::").skip(1);
         let ours = after.map(first_word).filter(|it| !it.is_empty());
-        // The one crate of ours beside this one.
-        ours.chain(uses_odata(code).then(|| "odata".to_owned())).collect()
+        // The crates of ours beside this one.
+        let beside = ["odata", "conform"].into_iter().filter(|it| uses_crate(code, it));
+        ours.chain(beside.map(str::to_owned)).collect()
     }
 
-    fn uses_odata(code: &str) -> bool {
-        let before = code.find("odata::").map(|at| code[..at].chars().next_back());
+    fn uses_crate(code: &str, name: &str) -> bool {
+        let before = code.find(&format!("{name}::")).map(|at| code[..at].chars().next_back());
         before.is_some_and(|it| it.is_none_or(|it| !it.is_alphanumeric() && it != '_' && it != ':'))
     }
 

@@ -42,6 +42,11 @@ impl Streams {
         Self { open: Arc::default(), max, per_organization_max }
     }
 
+    /// Returns how many are open.
+    pub fn count(&self) -> usize {
+        self.open.lock().values().sum()
+    }
+
     /// Takes a place.
     ///
     /// # Errors
@@ -86,6 +91,7 @@ mod tests {
 
         assert_eq!(streams.try_open(&one).unwrap_err(), StreamsFull::OfOrganization);
         assert_eq!(streams.try_open(&third).unwrap_err(), StreamsFull::OfServer);
+        assert_eq!(streams.count(), 2);
         drop((first, second));
         assert!(streams.open.lock().is_empty());
         assert!(streams.try_open(&third).is_ok());

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     domain::{
-        actor::{Actor, Administrator, Colleague, Integrator, ReferralsRole},
+        actor::{Actor, Administrator, Auditor, Colleague, Integrator},
+        audit::AuditAuthor,
         organization::{LocationScope, Organization, Role},
     },
     storage::{Principal, Store},
@@ -88,23 +89,15 @@ impl Authenticator {
         Ok(Integrator { organization_id, user_id: None, application_id })
     }
 
-    /// Returns the caller as one who reads what happened: a person with a Referrals role, or an application, which sees
-    /// what its organisation sees.
-    pub async fn auditor(&self, caller: Caller) -> Result<Actor, Refusal> {
-        let Caller::Application { application_id, tenant_id, .. } = caller else {
-            return caller.referrals_actor();
+    /// Returns the caller as one who reads what happened: a person with a Referrals role reads of referrals, an account
+    /// admin of everything else, and an application of all that its organisation is told.
+    pub async fn auditor(&self, caller: Caller) -> Result<Auditor, Refusal> {
+        let (application_id, tenant_id) = match caller {
+            Caller::User { .. } => return caller.auditor(),
+            Caller::Application { application_id, tenant_id, .. } => (application_id, tenant_id),
         };
         let organization = self.organization_of(&application_id, tenant_id).await?;
-        Ok(Actor {
-            organization_id: organization.id.clone(),
-            organization_name: organization.name.clone(),
-            // Ids of applications are no ids of people; another issuer's may be any text.
-            user_id: Uuid::try_parse(&application_id).unwrap_or_default(),
-            email: String::new(),
-            application_id,
-            role: ReferralsRole::Admin,
-            locations: LocationScope::EntireCompany,
-        })
+        Ok(Auditor::of_application(&organization, application_id))
     }
 
     /// Returns the organisation of an application that calls for itself: that of its tenant. An application that is
@@ -131,27 +124,11 @@ impl Authenticator {
 }
 
 impl Caller {
-    /// Returns the caller as one who may use referrals. The stronger of two roles counts; administering
-    /// the organisation is no Referrals role.
+    /// Returns the caller as one who may use referrals, see [`Actor::of`].
     pub fn referrals_actor(&self) -> Result<Actor, Refusal> {
         let Self::User { principal, application_id } = self else { return Err(Refusal::AppOnly) };
         let Principal { user, organization } = &**principal;
-        let role = if user.roles.contains(&Role::ReferralsAdmin) {
-            ReferralsRole::Admin
-        } else if user.roles.contains(&Role::ReferralsUser) {
-            ReferralsRole::User
-        } else {
-            return Err(Refusal::NoReferralsRole);
-        };
-        Ok(Actor {
-            organization_id: organization.id.clone(),
-            organization_name: organization.name.clone(),
-            user_id: user.id,
-            email: user.email.clone(),
-            application_id: application_id.clone(),
-            role,
-            locations: user.locations.clone(),
-        })
+        Actor::of(user, &organization.name, application_id).ok_or(Refusal::NoReferralsRole)
     }
 
     /// Returns the caller as one who may read what its organisation says of itself: any role will do.
@@ -181,6 +158,24 @@ impl Caller {
             organization_id: organization.id.clone(),
             user_id: Some(user.id),
             application_id: application_id.clone(),
+        })
+    }
+
+    fn auditor(&self) -> Result<Auditor, Refusal> {
+        let Self::User { principal, application_id } = self else { return Err(Refusal::AppOnly) };
+        let is_administrator = principal.user.roles.contains(&Role::AccountAdmin);
+        let reader = match self.referrals_actor() {
+            Ok(actor) => Some(actor),
+            Err(Refusal::NoReferralsRole) if is_administrator => None,
+            Err(refusal) => return Err(refusal),
+        };
+        let user_id = principal.user.id;
+        Ok(Auditor {
+            organization_id: principal.organization.id.clone(),
+            id: user_id,
+            author: AuditAuthor { user_id: Some(user_id), application_id: application_id.clone() },
+            reader,
+            is_administrator,
         })
     }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     app::{system_clock, system_random},
     config::Config,
-    domain::sources::{MovableClock, Random},
+    domain::sources::{ClockSetting, MovableClock, Random},
     http::ops::ADMIN_KEY_FILE,
     sandbox::seed,
     service::{administration::Tools, clock},
@@ -118,8 +118,8 @@ pub(super) fn reasons(envelope: &serde_json::Value) -> String {
 }
 
 /// Returns what administration needs.
-pub(super) fn tools<'a>(store: &'a Store, random: &'a Random) -> Tools<'a> {
-    Tools { store, random }
+pub(super) async fn tools<'a>(store: &'a Store, random: &'a Random) -> anyhow::Result<Tools<'a>> {
+    Ok(Tools { store, random, now: clock(store).await?.now() })
 }
 
 /// Opens the data for a command that changes nothing; works beside a running server. A database that lacks
@@ -151,7 +151,7 @@ pub(super) async fn open(config: &Config, mode: Mode) -> anyhow::Result<Store> {
 pub(super) async fn clock(store: &Store) -> anyhow::Result<MovableClock> {
     match seed::is_sandbox(store).await? {
         true => Ok(clock::open(store, system_clock()).await?),
-        false => Ok(MovableClock::new(system_clock(), 0)),
+        false => Ok(MovableClock::new(system_clock(), ClockSetting::default())),
     }
 }
 

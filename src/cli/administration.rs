@@ -313,7 +313,7 @@ pub(super) async fn run_location(command: LocationCommand, config: &Config) -> a
 async fn ask(command: Command, config: &Config) -> anyhow::Result<Value> {
     match Access::to_write(config).await? {
         Access::Direct { store, random, _lock } => {
-            Ok(administration::perform(access::tools(&store, &random), command).await?)
+            Ok(administration::perform(access::tools(&store, &random).await?, command).await?)
         }
         Access::Server(server) => server.ask("/admin/changes", &command).await,
     }

@@ -35,12 +35,7 @@ impl ApiCaller {
         let organization = token::choose_organization(&store, organization).await?;
         let principal = Arc::new(token::find_principal(&store, organization, user).await?);
         base_url(config, &store).await?;
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .build()?;
-        Ok(Self { config: config.clone(), store, principal, client })
+        Ok(Self { config: config.clone(), store, principal, client: client()? })
     }
 
     /// Returns a caller of another organisation of the same server.
@@ -91,8 +86,61 @@ impl ApiCaller {
     }
 }
 
+/// Somebody who asks the running sandbox for what it grants without a token.
+pub(super) struct SandboxCaller {
+    config: Config,
+    store: Store,
+    client: reqwest::Client,
+}
+
+impl SandboxCaller {
+    /// Finds the server on these data.
+    pub(super) async fn find(config: &Config) -> anyhow::Result<Self> {
+        let store = access::open_to_read(config).await?;
+        Ok(Self { config: config.clone(), store, client: client()? })
+    }
+
+    /// Returns the data.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Makes a request that must succeed, and returns the answer.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let url = format!("{}{path}", base_url(&self.config, &self.store).await?);
+        let mut request = self.client.request(method, url);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.context("the running server does not answer")?;
+        let status = response.status();
+        let body: Value = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
+        if status.is_success() {
+            return Ok(body);
+        }
+        if body.pointer("/error/innerError/code").and_then(Value::as_str) == Some("pathUnknown") {
+            bail!("the running server is no sandbox: start it with `liaison serve --sandbox`");
+        }
+        bail!("the server refused ({status}): {}", access::reasons(&body))
+    }
+}
+
+/// Returns a client for calls on the running server.
+fn client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .build()
+}
+
 /// Finds the running server. On SQLite the lock says where it is; on PostgreSQL the public address is all there is.
-async fn base_url(config: &Config, store: &Store) -> anyhow::Result<String> {
+pub(super) async fn base_url(config: &Config, store: &Store) -> anyhow::Result<String> {
     if !config.database_url.is_empty() {
         let public_url = store.find_setting("public_url").await?;
         return Ok(public_url.unwrap_or_else(|| config.public_url(config.listen)));

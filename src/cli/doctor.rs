@@ -11,10 +11,13 @@ use std::{
 
 use super::{access, lock::Holder, out};
 use crate::{
-    app::{key_options, system_clock, trusted_issuers},
+    app::{key_options, mailing, sink_options, system_clock, trusted_issuers},
     config::{Config, Sources},
     domain::organization::Role,
-    feed::signature::certificate::{self, Certified},
+    feed::{
+        signature::certificate::{self, Certified},
+        sink,
+    },
     storage::{Mode, Store, StoreError},
 };
 
@@ -86,11 +89,27 @@ pub(super) async fn run(sources: &Sources) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Looks at templates and the mail server's address; nothing is asked of the mail server.
+fn mail(config: &Config) -> Option<Finding> {
+    match mailing(config, "") {
+        Err(error) => Some(fail("mail", format!("{error:#}"), "mend smtp or notices in the settings")),
+        Ok(it) => it.postman.map(|_| {
+            let finding = "the address of the mail server and every template can be used";
+            Finding {
+                remedy: "liaison notices send-test ADDRESS tries it out".to_owned(),
+                ..ok("mail", finding)
+            }
+        }),
+    }
+}
+
 async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![ok("settings", "can be read, and every key is known")];
     findings.push(public_url(config));
     findings.extend(issuers(config));
     findings.extend(webhook_certificate(config));
+    findings.extend(sink(config).await);
+    findings.extend(mail(config));
     findings.extend(data_dir(&config.data_dir));
     let holder = match (config.database_url.is_empty(), access::running_server(config)) {
         (true, Ok(holder)) => {
@@ -168,6 +187,33 @@ fn webhook_certificate(config: &Config) -> Option<Finding> {
                 (false, true) => warn(subject, format!("the certificate ends at {ends}"), remedy),
                 (false, false) => ok(subject, format!("the certificate is valid until {ends}")),
             }
+        }
+    })
+}
+
+/// Looks at the broker that changes are published to, if there is one.
+async fn sink(config: &Config) -> Option<Finding> {
+    let subject = "sink";
+    let options = match sink_options(&config.sink) {
+        Ok(options) => options?,
+        Err(error) => return Some(fail(subject, format!("{error:#}"), "correct the key in the settings")),
+    };
+    let stream = &options.stream;
+    Some(match sink::has_stream(&options).await {
+        Ok(true) => ok(subject, format!("the stream {stream} is there and takes what is published")),
+        Ok(false) => {
+            warn(subject, format!("there is no stream {stream} yet"), "`liaison serve` makes it, if it may")
+        }
+        Err(error) => {
+            let mut finding = error.to_string();
+            let mut source = std::error::Error::source(&error);
+            while let Some(cause) = source {
+                finding = format!("{finding}: {cause}");
+                source = cause.source();
+            }
+            let remedy = "start the NATS server (with JetStream: -js), or correct [sink]; until then changes wait in \
+                          the log";
+            fail(subject, finding, remedy)
         }
     })
 }

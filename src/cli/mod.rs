@@ -2,11 +2,15 @@
 
 mod access;
 mod administration;
+mod audit;
 mod banner;
 mod caller;
+mod conform;
 mod doctor;
 mod listen;
 mod lock;
+mod log;
+mod notices;
 mod organizations;
 mod sandbox;
 mod serve;
@@ -27,7 +31,11 @@ use uuid::Uuid;
 
 use self::{
     administration::{LocationCommand, OrgUpdateArgs, OwnedListArgs, SolutionCommand, UserUpdateArgs},
+    audit::AuditCommand,
+    conform::ConformArgs,
     listen::ListenArgs,
+    log::LogArgs,
+    notices::NoticesCommand,
     sandbox::SandboxCommand,
     trigger::TriggerArgs,
     webhook_key::WebhookKeyCommand,
@@ -93,16 +101,26 @@ enum Command {
     /// Add, remove and list where organizations can be addressed
     #[command(subcommand)]
     Location(LocationCommand),
-    /// Fill a sandbox
+    /// Fill and empty a sandbox, keep its state, move its clock, and let things go wrong in it
     #[command(subcommand)]
     Sandbox(SandboxCommand),
     /// Print what happens as it happens, and hand it on to a program of yours
     Listen(ListenArgs),
+    /// Print the last calls that applications made, and what to do about those that were refused
+    Log(LogArgs),
     /// Make something happen in a sandbox
     Trigger(TriggerArgs),
+    /// Judge a server: play the scenarios of the contract against it
+    Conform(Box<ConformArgs>),
     /// Show and renew what webhooks are signed with
     #[command(subcommand)]
     WebhookKey(WebhookKeyCommand),
+    /// Try out what people are told by mail
+    #[command(subcommand)]
+    Notices(NoticesCommand),
+    /// Export audit records
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Check that documents, changes and their chain of hashes agree
     Verify {
         /// Prints JSON.
@@ -279,6 +297,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::Doctor = cli.command {
         return doctor::run(&sources).await;
     }
+    if let Command::Conform(args) = cli.command {
+        return conform::run(*args).await;
+    }
     if let Command::Config { defaults: true } = cli.command {
         write!(out(), "{}", config::DEFAULTS)?;
         return Ok(ExitCode::SUCCESS);
@@ -314,11 +335,14 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Location(command) => administration::run_location(command, &config).await?,
         Command::Sandbox(command) => sandbox::run(&command, &config).await?,
         Command::Listen(args) => listen::run(args, &config).await?,
+        Command::Log(args) => log::run(&args, &config).await?,
         Command::Trigger(args) => trigger::run(&args, &config).await?,
         Command::WebhookKey(command) => webhook_key::run(&command, &config).await?,
+        Command::Notices(command) => notices::run(&command, &config).await?,
+        Command::Audit(command) => audit::run(&command, &config).await?,
         Command::Verify { json } => return verify::run(json, &config).await,
         Command::Openapi => writeln!(out(), "{}", openapi::text(&config.public_url(config.listen), false))?,
-        Command::Doctor => (),
+        Command::Doctor | Command::Conform(_) => (),
     }
     Ok(ExitCode::SUCCESS)
 }

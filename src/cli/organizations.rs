@@ -29,7 +29,7 @@ pub(super) async fn add(args: &OrgAddArgs, config: &Config) -> anyhow::Result<()
     };
     let added: OrganizationAdded = match Access::to_write(config).await? {
         Access::Direct { store, random, _lock } => {
-            administration::add_organization(access::tools(&store, &random), request).await?
+            administration::add_organization(access::tools(&store, &random).await?, request).await?
         }
         Access::Server(server) => server.ask("/admin/organizations", &request).await?,
     };
@@ -90,7 +90,7 @@ pub(super) async fn add_user(args: &UserAddArgs, config: &Config) -> anyhow::Res
     };
     let added: UserAdded = match Access::to_write(config).await? {
         Access::Direct { store, random, _lock } => {
-            administration::add_user(access::tools(&store, &random), request).await?
+            administration::add_user(access::tools(&store, &random).await?, request).await?
         }
         Access::Server(server) => server.ask("/admin/users", &request).await?,
     };

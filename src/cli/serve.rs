@@ -27,13 +27,14 @@ use crate::{
         self, ops, paths,
         server::{self, Face, Site, Stage, Stop},
     },
-    sandbox::seed,
-    service::{clock, expiry},
+    sandbox::{seed, walk},
+    service::{Context, audit, clock, expiry, notices::mailer},
     storage::{Mode, Store, StoreError},
     telemetry,
 };
 
-/// How often histograms are sorted, idle callers and expired keys forgotten, and the keys of webhooks read again.
+/// How often histograms are sorted, idle callers and expired keys forgotten, the keys of webhooks read again, and what
+/// waits to be published counted.
 const UPKEEP_PERIOD: Duration = Duration::from_secs(5);
 /// How often referrals are looked for that nobody answered in time.
 const EXPIRY_PERIOD: Duration = Duration::from_secs(5);
@@ -95,16 +96,23 @@ async fn serve(
     let upkeep = tokio::spawn(keep_up(app.clone()));
     let feed = app.context.feed.clone();
     let fan_out = tokio::spawn(feed::fan_out::run(feed.clone()));
-    let delivery = tokio::spawn(feed::delivery::run(feed));
+    let sink = app.sink.clone().map(|it| tokio::spawn(it.run()));
+    let delivery = tokio::spawn(feed::delivery::run(feed.clone()));
+    let notices = tokio::spawn(feed::notices::run(feed));
+    let mails = tokio::spawn(mailer::run(app.context.clone()));
+    let last = app.clone();
+    let counterparts = tokio::spawn(play(app.clone()));
     let expiry = tokio::spawn(expire(app));
     let ops = tokio::spawn(server::serve(ops_listener, Arc::new(ops), stop_ops.clone()));
     server::serve(api_listener, Arc::new(api), stop_api).await;
     // Whatever is under way is taken up again by another server, or at the next start.
-    [expiry, fan_out, delivery].iter().for_each(tokio::task::JoinHandle::abort);
+    let readers = [expiry, counterparts, fan_out, delivery, notices, mails];
+    readers.iter().chain(&sink).for_each(tokio::task::JoinHandle::abort);
     settle(&store).await;
+    upkeep.abort();
+    write_audit(&last).await;
     stop_ops.advance(Stage::Aborted);
     ops.await?;
-    upkeep.abort();
     signals.abort();
     tracing::info!("stopped");
     Ok(())
@@ -218,6 +226,13 @@ async fn keep_up(app: App) {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "the keys of webhooks were not read again");
         }
+        if let Some(sink) = &app.sink
+            && let Err(error) = sink.lag().await
+        {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "it is not known how much is not published yet");
+        }
+        write_audit(&app).await;
         let forgotten = app.context.store.forget_expired_keys(app.context.clock.now()).await;
         if let Err(error) = forgotten {
             tracing::warn!(
@@ -225,6 +240,27 @@ async fn keep_up(app: App) {
                 "expired idempotency keys were not forgotten"
             );
         }
+    }
+}
+
+/// Writes down what was counted for the audit records, and forgets what is too old of them.
+async fn write_audit(app: &App) {
+    let Context { store, random, .. } = &app.context;
+    if let Err(error) = store.write_tallies(random).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "refusals and sign-ins were not written down"
+        );
+    }
+    if let Err(error) = audit::forget_old(&app.context, app.config.audit.retention_days).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "old audit records were not forgotten");
+    }
+}
+
+/// Acts for the other side in a sandbox; does nothing elsewhere.
+async fn play(app: App) {
+    if let Some(sandbox_clock) = &app.sandbox_clock {
+        walk::run(app.context.clone(), sandbox_clock.clone()).await;
     }
 }
 
@@ -245,6 +281,7 @@ async fn expire(app: App) {
 async fn expire_now(app: &App) -> Result<(), StoreError> {
     if let Some(sandbox_clock) = &app.sandbox_clock {
         clock::follow(&app.context.store, sandbox_clock).await?;
+        app.context.seal.reload(&app.context.store).await?;
     }
     expiry::expire_due(&app.context).await.map(drop)
 }

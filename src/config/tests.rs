@@ -85,7 +85,14 @@ fn a_missing_file_is_refused_when_it_was_named() {
 
 #[test]
 fn a_senseless_value_is_named_with_what_would_do() {
-    for (key, value) in [("created_status", "204"), ("public_url", "referrals.example")] {
+    for (key, value) in [
+        ("created_status", "204"),
+        ("public_url", "referrals.example"),
+        ("notices.link", "https://crm.example/"),
+        ("smtp.url", "https://mail.example"),
+        ("smtp.url", "smtp://liaison:hunter2@mail.example"),
+        ("smtp.url", "smtp://liaison:hunter2@"),
+    ] {
         let sources = Sources {
             environment: environment(&[]),
             overrides: vec![(key, value.to_owned())],
@@ -94,7 +101,7 @@ fn a_senseless_value_is_named_with_what_would_do() {
 
         let error = Config::load(&sources).unwrap_err().to_string();
 
-        assert!(error.starts_with(key), "{error}");
+        assert!(error.starts_with(key) && !error.contains("hunter2"), "{error}");
     }
 }
 
@@ -172,4 +179,25 @@ fn a_certificate_comes_with_its_key_and_a_name_that_it_can_have() {
         "webhooks.certificate_organization is \" \"; use a name of 1 to 64 characters"
     );
     assert!(problem("LIAISON__WEBHOOKS__TIMEOUT_SECS", "0").contains("0 seconds"));
+}
+
+#[test]
+fn a_sink_that_no_broker_would_take_is_refused_without_its_password() {
+    let refused = |pairs: &[(&str, &str)]| {
+        let sources = Sources { environment: environment(pairs), ..Sources::default() };
+        Config::load(&sources).unwrap_err().to_string()
+    };
+    let url = ("LIAISON__SINK__URL", "nats://broker:4222");
+
+    let wrong = refused(&[("LIAISON__SINK__URL", "tls://a:4222,http://user:tops3cret@b")]);
+    assert!(wrong.starts_with("sink.url has no address of a NATS server as entry 2"), "{wrong}");
+    assert!(wrong.contains("nats://host:4222") && !wrong.contains("tops3cret"), "{wrong}");
+    for (key, value, named) in [
+        ("LIAISON__SINK__STREAM", "a.b", "sink.stream is \"a.b\""),
+        ("LIAISON__SINK__SUBJECT_PREFIX", "a..b", "sink.subject_prefix is \"a..b\""),
+        ("LIAISON__SINK__DUPLICATE_WINDOW_MINUTES", "0", "sink.duplicate_window_minutes is 0"),
+    ] {
+        let wrong = refused(&[url, (key, value)]);
+        assert!(wrong.starts_with(named), "{wrong}");
+    }
 }

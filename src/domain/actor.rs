@@ -4,7 +4,10 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::organization::{LocationScope, OrganizationId, Role};
+use super::{
+    audit::AuditAuthor,
+    organization::{LocationScope, Organization, OrganizationId, Role, User},
+};
 
 /// Who makes a call on an organisation and what it owns: one of its people, with any role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,50 @@ pub struct Integrator {
     pub user_id: Option<Uuid>,
     /// Calling application (`appid` or `azp`).
     pub application_id: String,
+}
+
+/// Who reads what happened: to referrals, and to everything else of an organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auditor {
+    /// Whose records.
+    pub organization_id: OrganizationId,
+    /// The person, or the application for itself.
+    pub id: Uuid,
+    /// Who did what the auditor does.
+    pub author: AuditAuthor,
+    /// As whom changes of referrals are read; `None` for an account admin without a Referrals role.
+    pub reader: Option<Actor>,
+    /// Whether everything else is told: to account admins, and to applications of the organisation.
+    pub is_administrator: bool,
+}
+
+impl Auditor {
+    /// Returns an operator, who reads for an organisation what its applications may read.
+    pub fn operator(organization: &Organization) -> Self {
+        Self::of_application(organization, "liaison/operator".to_owned())
+    }
+
+    /// Returns an application that reads all that its organisation is told.
+    pub fn of_application(organization: &Organization, application_id: String) -> Self {
+        // Ids of applications are no ids of people; another issuer's may be any text.
+        let id = Uuid::try_parse(&application_id).unwrap_or_default();
+        let reader = Actor {
+            organization_id: organization.id.clone(),
+            organization_name: organization.name.clone(),
+            user_id: id,
+            email: String::new(),
+            application_id: application_id.clone(),
+            role: ReferralsRole::Admin,
+            locations: LocationScope::EntireCompany,
+        };
+        Self {
+            organization_id: organization.id.clone(),
+            id,
+            author: AuditAuthor { user_id: None, application_id },
+            reader: Some(reader),
+            is_administrator: true,
+        }
+    }
 }
 
 /// Who makes a call on referrals: a user with a Referrals role, through an application.
@@ -91,6 +138,18 @@ impl Author {
     }
 }
 
+impl From<&Integrator> for AuditAuthor {
+    fn from(integrator: &Integrator) -> Self {
+        Self { user_id: integrator.user_id, application_id: integrator.application_id.clone() }
+    }
+}
+
+impl From<&Colleague> for AuditAuthor {
+    fn from(colleague: &Colleague) -> Self {
+        Self { user_id: Some(colleague.user_id), application_id: colleague.application_id.clone() }
+    }
+}
+
 impl From<&Actor> for Author {
     fn from(actor: &Actor) -> Self {
         Self {
@@ -121,6 +180,27 @@ impl ReferralsRole {
 }
 
 impl Actor {
+    /// Returns a person as one who may use referrals, through `application_id`. The stronger of two roles counts;
+    /// administering the organisation is no Referrals role. `None` when the person has none.
+    pub fn of(user: &User, organization_name: &str, application_id: &str) -> Option<Self> {
+        let role = if user.roles.contains(&Role::ReferralsAdmin) {
+            ReferralsRole::Admin
+        } else if user.roles.contains(&Role::ReferralsUser) {
+            ReferralsRole::User
+        } else {
+            return None;
+        };
+        Some(Self {
+            organization_id: user.organization_id.clone(),
+            organization_name: organization_name.to_owned(),
+            user_id: user.id,
+            email: user.email.clone(),
+            application_id: application_id.to_owned(),
+            role,
+            locations: user.locations.clone(),
+        })
+    }
+
     /// Returns what this caller may see.
     pub fn scope(&self) -> Scope {
         Scope {

@@ -3,14 +3,9 @@
 //! Both are handles that `app` builds once and hands in, so that a test (and the sandbox) can hold
 //! the clock still and repeat the dice.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
+use parking_lot::RwLock;
 use uuid::{Builder, Uuid};
 
 use super::time::Timestamp;
@@ -42,17 +37,35 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// A clock that goes ahead of another and can be put further forward, but not back. Clones are the same clock.
+/// Where a [`MovableClock`] was put.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClockSetting {
+    /// How far the clock is ahead of its base, in ticks of 100 ns; negative after it has been held.
+    pub ahead_ticks: i64,
+    /// Where it is held; `None` while it runs.
+    pub frozen: Option<Timestamp>,
+    /// Counts how often it was put, so that an old setting that is read late does not come back.
+    pub revision: u64,
+}
+
+/// A clock that goes beside another, and can be put forward and held. Clones are the same clock.
 #[derive(Clone)]
 pub struct MovableClock {
     base: Clock,
-    ahead_ticks: Arc<AtomicI64>,
+    hands: Arc<RwLock<Hands>>,
+}
+
+#[derive(Clone, Copy)]
+struct Hands {
+    setting: ClockSetting,
+    /// Where it stands while somebody walks it to where it was put.
+    walked: Option<Timestamp>,
 }
 
 impl MovableClock {
-    /// Makes a clock that is `ahead_ticks` (of 100 ns) ahead of `base`.
-    pub fn new(base: Clock, ahead_ticks: i64) -> Self {
-        Self { base, ahead_ticks: Arc::new(AtomicI64::new(ahead_ticks)) }
+    /// Makes a clock that goes as far beside `base` as the setting says.
+    pub fn new(base: Clock, setting: ClockSetting) -> Self {
+        Self { base, hands: Arc::new(RwLock::new(Hands { setting, walked: None })) }
     }
 
     /// Returns the handle that everything takes its time from; it moves with this clock.
@@ -63,17 +76,32 @@ impl MovableClock {
 
     /// Returns the current time.
     pub fn now(&self) -> Timestamp {
-        Timestamp::from_ticks(self.base.now().ticks().saturating_add(self.ahead_ticks()))
+        let Hands { setting, walked } = *self.hands.read();
+        let running = || Timestamp::from_ticks(self.base.now().ticks().saturating_add(setting.ahead_ticks));
+        walked.or(setting.frozen).unwrap_or_else(running)
     }
 
-    /// Returns how far the clock is ahead, in ticks of 100 ns.
-    pub fn ahead_ticks(&self) -> i64 {
-        self.ahead_ticks.load(Ordering::SeqCst)
+    /// Returns the time of the clock that this one goes beside.
+    pub fn base_now(&self) -> Timestamp {
+        self.base.now()
     }
 
-    /// Puts the clock forward, so that it is `ahead_ticks` ahead; does nothing when it is further ahead already.
-    pub fn put_ahead(&self, ahead_ticks: i64) {
-        self.ahead_ticks.fetch_max(ahead_ticks, Ordering::SeqCst);
+    /// Returns where the clock was put.
+    pub fn setting(&self) -> ClockSetting {
+        self.hands.read().setting
+    }
+
+    /// Puts the clock somewhere; does nothing when it was put there, or somewhere else, later.
+    pub fn put(&self, setting: ClockSetting) {
+        let mut hands = self.hands.write();
+        if setting.revision > hands.setting.revision {
+            hands.setting = setting;
+        }
+    }
+
+    /// Holds the clock at a moment, until it is let go with `None`, wherever it was put.
+    pub fn walk(&self, at: Option<Timestamp>) {
+        self.hands.write().walked = at;
     }
 }
 

@@ -77,6 +77,8 @@ macro_rules! vocabulary {
     };
 }
 
+pub(super) use vocabulary;
+
 vocabulary! {
     /// Where a referral stands.
     Status, numbered: true { None = "None", New = "New", Active = "Active", Closed = "Closed" }

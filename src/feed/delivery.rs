@@ -1,35 +1,32 @@
-//! From deliveries to receivers: every server takes what is due, posts it, and writes down what came of it.
-//!
-//! Each endpoint has a few places for attempts in flight; one whose last attempt failed has one, and all of those
-//! together have half of the places there are. So a receiver that is dead or slow delays what is its own.
+//! From deliveries to receivers: every server takes what is due, posts it, and writes down what came of it. Here is one
+//! attempt from its beginning to its end; [`desk`] says which are made when.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::value::RawValue;
-use tokio::{
-    task::JoinSet,
-    time::{Instant, sleep},
-};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::{
-    Feed, LOOK_EVERY,
+    Feed, LOOK_EVERY, desk,
     fan_out::document,
     outbound::{Attempt, Outcome},
-    scope,
     signature::{HeaderMode, Message, Secret},
 };
 use crate::{
     domain::{
+        audit::{AuditAuthor, AuditEvent, Deed, Resource},
+        fault::{FaultKind, Strike},
         time::Timestamp,
-        webhook::{AttemptRecord, Delivery, Endpoint, Kind, Payload, SignatureHeader, payload, schedule},
+        webhook::{
+            AttemptRecord, Delivery, Endpoint, EndpointState, Kind, Payload, SentBody, SignatureHeader,
+            payload, schedule,
+        },
     },
-    storage::{Claim, Claimed, Commit, Conflict, Recorded, StoreError, Worker},
+    storage::{Claimed, Commit, Conflict, Recorded, StoreError},
 };
 
 /// How often is tried to write down what came of an attempt, and how long is waited between.
@@ -39,7 +36,7 @@ const RECORD_PAUSE: Duration = Duration::from_millis(200);
 /// Delivers for as long as the process lives.
 pub async fn run(feed: Feed) {
     loop {
-        if let Err(error) = work(&feed).await {
+        if let Err(error) = desk::work(&feed).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the delivery of webhooks was interrupted"
@@ -49,149 +46,89 @@ pub async fn run(feed: Feed) {
     }
 }
 
-/// Delivers until something goes wrong. What is in flight then is taken up again by whoever looks next.
-async fn work(feed: &Feed) -> Result<(), StoreError> {
-    let number = u32::from_be_bytes(feed.random.bytes());
-    let worker = feed.store.open_worker(number).await?;
-    let mut desk =
-        Desk { feed, worker, in_flight: HashMap::new(), failing: HashSet::new(), tasks: JoinSet::new() };
-    let mut kept = None::<Instant>;
-    loop {
-        if kept.is_none_or(|it| it.elapsed() >= LOOK_EVERY) {
-            feed.store.keep_worker(&desk.worker).await?;
-            kept = Some(Instant::now());
-        }
-        let is_full = desk.sweep(None).await?;
-        if !desk.wait(is_full).await? {
-            return Ok(());
-        }
-    }
-}
-
-/// What one worker has in flight.
-struct Desk<'a> {
-    feed: &'a Feed,
-    worker: Worker,
-    /// By endpoint.
-    in_flight: HashMap<Uuid, HashSet<Uuid>>,
-    /// Those among them that go to endpoints whose last attempt failed.
-    failing: HashSet<Uuid>,
-    tasks: JoinSet<Done>,
+/// An attempt that was made.
+pub(super) struct Posted {
+    /// What was sent, and where.
+    pub(super) claimed: Claimed,
+    /// What came of it, and what was sent; `None` when there was nothing to send.
+    attempt: Option<(Attempt, SentBody)>,
+    started: Timestamp,
 }
 
 /// An attempt that is over.
-struct Done {
-    endpoint_id: Uuid,
-    delivery_id: Uuid,
-    has_failed: bool,
-    is_recorded: bool,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Done {
+    pub(super) endpoint_id: Uuid,
+    pub(super) delivery_id: Uuid,
+    pub(super) has_failed: bool,
+    /// Says whether it is written down, or need not be.
+    pub(super) is_recorded: bool,
 }
 
-impl Desk<'_> {
-    /// Takes what is due and begins to deliver it. Says whether every place is taken.
-    async fn sweep(&mut self, only: Option<Uuid>) -> Result<bool, StoreError> {
-        let settings = self.feed.settings;
-        for is_failing in [false, true] {
-            let count_max = self.free(is_failing);
-            if count_max == 0 {
-                continue;
-            }
-            let claim = Claim {
-                now: self.feed.clock.now(),
-                only,
-                is_failing,
-                per_endpoint_max: if is_failing { 1 } else { settings.in_flight_per_endpoint_max },
-                count_max,
-                in_flight: &self.in_flight,
-            };
-            for claimed in self.feed.store.claim_deliveries(scope(), &self.worker, &claim).await? {
-                self.start(claimed, is_failing);
-            }
-        }
-        Ok(self.free(false) == 0)
-    }
-
-    fn free(&self, is_failing: bool) -> u32 {
-        let places = self.feed.settings.in_flight_max;
-        let taken = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let free = places.saturating_sub(taken(self.tasks.len()));
-        match is_failing {
-            true => free.min((places / 2).max(1).saturating_sub(taken(self.failing.len()))),
-            false => free,
-        }
-    }
-
-    fn start(&mut self, claimed: Claimed, is_failing: bool) {
-        let (endpoint_id, delivery_id) = (claimed.endpoint.id, claimed.delivery.id);
-        self.in_flight.entry(endpoint_id).or_default().insert(delivery_id);
-        if is_failing {
-            self.failing.insert(delivery_id);
-        }
-        let (feed, mark) = (self.feed.clone(), self.worker.mark());
-        self.tasks.spawn(async move {
-            let (has_failed, is_recorded) = deliver(&feed, mark, &claimed).await;
-            Done { endpoint_id, delivery_id, has_failed, is_recorded }
-        });
-    }
-
-    /// Waits until there may be something to do. `false` when this worker cannot go on.
-    async fn wait(&mut self, is_full: bool) -> Result<bool, StoreError> {
-        let wake = Instant::now() + LOOK_EVERY;
-        loop {
-            let done = tokio::select! {
-                done = self.tasks.join_next(), if !self.tasks.is_empty() => done,
-                () = self.feed.bell.rung() => return Ok(true),
-                () = tokio::time::sleep_until(wake) => return Ok(true),
-            };
-            let Some(Ok(done)) = done else {
-                tracing::error!("an attempt to deliver a webhook ended without a word");
-                return Ok(false);
-            };
-            self.finish(&done);
-            if !done.is_recorded {
-                self.feed.store.release_delivery(self.worker.mark(), done.delivery_id).await?;
-            }
-            // While every place was taken, somebody else may wait for this one.
-            if is_full {
-                return Ok(true);
-            }
-            self.sweep(Some(done.endpoint_id)).await?;
-        }
-    }
-
-    fn finish(&mut self, done: &Done) {
-        self.failing.remove(&done.delivery_id);
-        if let Some(taken) = self.in_flight.get_mut(&done.endpoint_id) {
-            taken.remove(&done.delivery_id);
-            if taken.is_empty() {
-                self.in_flight.remove(&done.endpoint_id);
-            }
-        }
-        metrics::counter!("liaison_webhook_attempts_total", "failed" => done.has_failed.to_string())
-            .increment(1);
-    }
-}
-
-/// Makes one attempt and writes it down. Says whether it failed, and whether it is written down.
-async fn deliver(feed: &Feed, mark: Option<i64>, claimed: &Claimed) -> (bool, bool) {
-    let Claimed { delivery, endpoint } = claimed;
+/// Makes one attempt.
+pub(super) async fn post(feed: &Feed, claimed: Claimed) -> Posted {
+    let Claimed { delivery, endpoint } = &claimed;
+    let strike = match &feed.faults {
+        Some(faults) => faults.strike(endpoint).await,
+        None => None,
+    };
     let started = feed.clock.now();
-    let attempt = match message(feed, endpoint, delivery, started).await {
-        Ok((headers, body)) => feed.outbound.post(&endpoint.url, headers, body).await,
+    let attempt = match message(feed, endpoint, delivery, (started, strike.as_ref())).await {
+        Ok((headers, body)) => {
+            let sent = SentBody::of(&body);
+            Some((send(feed, endpoint, (headers, body), strike.as_ref()).await, sent))
+        }
         Err(error) => {
             tracing::error!(delivery.id = %delivery.id, error = &*error, "a webhook could not be written");
-            return (false, false);
+            None
         }
     };
-    let has_failed = !is_delivered(&attempt);
-    let commit = record(feed, mark, claimed, (&attempt, started));
+    Posted { claimed, attempt, started }
+}
+
+impl Posted {
+    fn has_failed(&self) -> bool {
+        self.attempt.as_ref().is_some_and(|(it, _)| !is_delivered(it))
+    }
+
+    fn done(&self, is_recorded: bool) -> Done {
+        Done {
+            endpoint_id: self.claimed.endpoint.id,
+            delivery_id: self.claimed.delivery.id,
+            has_failed: self.has_failed(),
+            is_recorded,
+        }
+    }
+}
+
+/// Writes attempts down, all in one commit where nothing speaks against it.
+pub(super) async fn write_down(feed: &Feed, mark: Option<i64>, posted: &[Posted]) -> Vec<Done> {
+    let commits: Vec<Option<Commit>> = posted.iter().map(|it| record(feed, mark, it)).collect();
+    let mut whole = Commit::new();
+    commits.iter().flatten().for_each(|it| whole.join(it.clone()));
+    let healthy = posted.iter().filter(|it| it.attempt.is_some() && !it.has_failed());
+    let healthy: BTreeSet<Uuid> = healthy.map(|it| it.claimed.endpoint.id).collect();
+    healthy.into_iter().for_each(|it| whole.note_health(it, None));
+    whole.let_be_spare();
+    if feed.store.commit(whole).await.is_ok() {
+        return posted.iter().zip(&commits).map(|(it, commit)| it.done(commit.is_some())).collect();
+    }
+    // One of them stands in the way of the others, or the database is not there.
+    join_all(posted.iter().zip(commits).map(|(it, commit)| write_one_down(feed, it, commit))).await
+}
+
+async fn write_one_down(feed: &Feed, posted: &Posted, commit: Option<Commit>) -> Done {
+    let Some(mut commit) = commit else { return posted.done(false) };
+    if !posted.has_failed() {
+        commit.note_health(posted.claimed.endpoint.id, None);
+    }
     for _ in 0..RECORD_TRIES {
         match feed.store.commit(commit.clone()).await {
             // Somebody else has taken it: this attempt was one too many, with the same id.
-            Ok(()) | Err(StoreError::Conflict(Conflict::Version)) => return (has_failed, true),
+            Ok(()) | Err(StoreError::Conflict(Conflict::Version)) => return posted.done(true),
             Err(error) => {
                 tracing::warn!(
-                    delivery.id = %delivery.id,
+                    delivery.id = %posted.claimed.delivery.id,
                     error = &error as &dyn std::error::Error,
                     "what came of a webhook could not be written down"
                 );
@@ -199,7 +136,27 @@ async fn deliver(feed: &Feed, mark: Option<i64>, claimed: &Claimed) -> (bool, bo
         }
         sleep(RECORD_PAUSE).await;
     }
-    (has_failed, false)
+    posted.done(false)
+}
+
+/// Posts a message, and once more where that is the fault that strikes it.
+async fn send(
+    feed: &Feed,
+    endpoint: &Endpoint,
+    (headers, body): (HeaderMap, Bytes),
+    strike: Option<&Strike>,
+) -> Attempt {
+    let is_doubled = strike.is_some_and(|it| it.fault.kind == FaultKind::WebhookDuplicate);
+    let again = is_doubled.then(|| (headers.clone(), body.clone()));
+    let attempt = feed.outbound.post(&endpoint.url, headers, body).await;
+    if let Some(faults) = &feed.faults {
+        faults.note_sent(endpoint.id);
+    }
+    if let Some((headers, body)) = again.filter(|_| is_delivered(&attempt)) {
+        // The receiver took it; what it says to the second one changes nothing.
+        let _ = feed.outbound.post(&endpoint.url, headers, body).await;
+    }
+    attempt
 }
 
 async fn body(
@@ -224,7 +181,7 @@ async fn message(
     feed: &Feed,
     endpoint: &Endpoint,
     delivery: &Delivery,
-    now: Timestamp,
+    (now, strike): (Timestamp, Option<&Strike>),
 ) -> Result<(HeaderMap, Bytes), Box<dyn std::error::Error + Send + Sync>> {
     let body = body(feed, endpoint, delivery).await?;
     let mode = match endpoint.signature_header {
@@ -241,6 +198,9 @@ async fn message(
     let message = Message { id: &id, timestamp_secs, body: &body };
     headers.extend(signer.sign_as_standard(&message, &secrets)?);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let (Some(faults), Some(strike)) = (&feed.faults, strike) {
+        faults.spoil(strike, endpoint, &mut headers, &body).await?;
+    }
     Ok((headers, body))
 }
 
@@ -248,13 +208,10 @@ fn is_delivered(attempt: &Attempt) -> bool {
     matches!(&attempt.outcome, Outcome::Answered(answer) if answer.is_success())
 }
 
-/// Returns what is to be written of an attempt: it, what it leads to, and what it says of the endpoint.
-fn record(
-    feed: &Feed,
-    mark: Option<i64>,
-    claimed: &Claimed,
-    (attempt, started): (&Attempt, Timestamp),
-) -> Commit {
+/// Returns what is to be written of an attempt: it, what it leads to, and what a failure says of the endpoint. `None`
+/// when none was made.
+fn record(feed: &Feed, mark: Option<i64>, posted: &Posted) -> Option<Commit> {
+    let Posted { claimed, attempt: Some((attempt, sent)), started } = posted else { return None };
     let Claimed { delivery, endpoint } = claimed;
     let now = feed.clock.now();
     let recorded = match &attempt.outcome {
@@ -270,9 +227,10 @@ fn record(
         }
     };
     let mut commit = Commit::new();
-    commit.record_attempt(delivery, mark, &attempt_record(claimed, attempt, started), (recorded, now));
+    let written = attempt_record(claimed, attempt, *started, sent.clone());
+    commit.record_attempt(delivery, mark, &written, (recorded, now));
     match recorded {
-        Recorded::Delivered => commit.note_health(endpoint.id, None),
+        Recorded::Delivered => {}
         Recorded::Again(_) | Recorded::GivenUp => commit.note_health(endpoint.id, Some(now)),
     }
     if let Some(reason) = reason_to_disable(endpoint, attempt, recorded, now) {
@@ -283,8 +241,29 @@ fn record(
             "a webhook endpoint is disabled"
         );
         commit.disable_endpoint(endpoint.id, reason, now);
+        note_disabled(feed, endpoint, reason, now, &mut commit);
     }
-    commit
+    Some(commit)
+}
+
+/// Tells the organisation, once for each time that an endpoint is disabled, however many attempts find out at once.
+fn note_disabled(feed: &Feed, endpoint: &Endpoint, reason: &str, now: Timestamp, commit: &mut Commit) {
+    if endpoint.state != EndpointState::Active {
+        return;
+    }
+    let owner = Some(endpoint.organization_id.clone());
+    let (author, what) = (AuditAuthor::server("webhooks"), (Deed::Disable, Resource::Webhook));
+    let disabled = Endpoint {
+        state: EndpointState::Disabled,
+        state_reason: Some(reason.to_owned()),
+        ..endpoint.clone()
+    };
+    let event = AuditEvent::new((feed.random.uuid(), now), owner, author, what)
+        .on(endpoint.id)
+        .values(Some(endpoint.audited()), Some(disabled.audited()))
+        .detail("Reason", reason);
+    let key = format!("disable|{}|{}", endpoint.id, endpoint.state_since.ticks());
+    commit.append_audit_once(&event, Some(key));
 }
 
 fn reason_to_disable(
@@ -300,7 +279,7 @@ fn reason_to_disable(
     is_given_up.then_some("every attempt of the last five days failed")
 }
 
-fn attempt_record(claimed: &Claimed, attempt: &Attempt, started: Timestamp) -> AttemptRecord {
+fn attempt_record(claimed: &Claimed, attempt: &Attempt, started: Timestamp, sent: SentBody) -> AttemptRecord {
     let (outcome, status, answer, error) = match &attempt.outcome {
         Outcome::Answered(answer) => {
             let outcome = if answer.is_success() { "delivered" } else { "answered" };
@@ -313,6 +292,7 @@ fn attempt_record(claimed: &Claimed, attempt: &Attempt, started: Timestamp) -> A
     AttemptRecord {
         number: claimed.delivery.attempts.saturating_add(1),
         url: claimed.endpoint.url.clone(),
+        sent: Some(sent),
         started,
         duration_ms: u32::try_from(attempt.duration.as_millis()).unwrap_or(u32::MAX),
         outcome: outcome.to_owned(),

@@ -26,8 +26,8 @@ use crate::{
 
 /// Changes that are looked at in one step.
 const BATCH_MAX: u32 = 200;
-/// Deliveries in one commit; a step ends with the change that reaches it.
-const DELIVERIES_MAX: usize = 1000;
+/// Deliveries in one commit; a step ends with the change that reaches it. While SQLite writes them, others wait.
+const DELIVERIES_MAX: usize = 250;
 /// Changes that concern nobody after which the cursor is moved all the same.
 const IDLE_MAX: u64 = 1000;
 /// How often what is old is forgotten.
@@ -82,7 +82,21 @@ async fn work(feed: &Feed) -> Result<(), StoreError> {
     }
 }
 
-async fn forget(feed: &Feed) -> Result<(), StoreError> {
+/// Tells whoever is to be told of everything that stands in the log at this moment.
+///
+/// # Errors
+/// When the database does not answer; what was decided until then stays.
+pub async fn catch_up(feed: &Feed) -> Result<(), StoreError> {
+    let mut seen = Seen::default();
+    while step(feed, &mut seen).await? {}
+    Ok(())
+}
+
+/// Forgets what was delivered, or given up, long enough ago.
+///
+/// # Errors
+/// When the database does not answer; what was forgotten until then stays so.
+pub async fn forget(feed: &Feed) -> Result<(), StoreError> {
     let before = |days: u32| feed.clock.now().plus_secs(-i64::from(days) * 24 * 60 * 60);
     let Settings { keep_days, keep_dead_days, .. } = feed.settings;
     feed.store.forget_deliveries(before(keep_days), before(keep_dead_days)).await
@@ -109,6 +123,7 @@ async fn step(feed: &Feed, seen: &mut Seen) -> Result<bool, StoreError> {
         let mut commit = Commit::new();
         commit.move_fan_out(cursor, reached);
         told.deliveries.iter().for_each(|it| commit.insert_delivery(it));
+        commit.let_wait();
         match feed.store.commit(commit).await {
             Ok(()) => {}
             // An endpoint has changed, or somebody else was quicker: once more, from what is there.
@@ -119,7 +134,7 @@ async fn step(feed: &Feed, seen: &mut Seen) -> Result<bool, StoreError> {
             Err(error) => return Err(error),
         }
         if !told.deliveries.is_empty() {
-            feed.bell.ring();
+            feed.bell.ring_for(told.deliveries.iter().map(|it| it.endpoint_id));
         }
     }
     seen.position = reached;

@@ -52,6 +52,8 @@ pub(super) enum Phase {
     Head = 1,
     /// A request is being answered.
     Busy = 2,
+    /// The connection is to break without a word; only a fault asks for that.
+    Cut = 3,
 }
 
 /// The phase, shared by the stream and the server loop.
@@ -67,6 +69,7 @@ impl SharedPhase {
         match self.0.load(Ordering::Relaxed) {
             0 => Phase::Idle,
             1 => Phase::Head,
+            3 => Phase::Cut,
             _ => Phase::Busy,
         }
     }
@@ -103,7 +106,9 @@ impl HttpBody for BusyBody {
 
 impl Drop for BusyBody {
     fn drop(&mut self) {
-        self.phase.set(Phase::Idle);
+        if self.phase.get() != Phase::Cut {
+            self.phase.set(Phase::Idle);
+        }
     }
 }
 
@@ -141,7 +146,7 @@ impl BoundedStream {
             }
             // More of the same head: its deadline stands.
             Phase::Head => (),
-            Phase::Busy => self.waiting = None,
+            Phase::Busy | Phase::Cut => self.waiting = None,
         }
     }
 
@@ -151,7 +156,7 @@ impl BoundedStream {
         let limit = match phase {
             Phase::Idle => self.timeouts.idle,
             Phase::Head => self.timeouts.head,
-            Phase::Busy => return Poll::Pending,
+            Phase::Busy | Phase::Cut => return Poll::Pending,
         };
         let deadline = match self.waiting {
             Some((waiting, deadline)) if waiting == phase => deadline,
@@ -204,6 +209,15 @@ impl BoundedStream {
             if *bytes > LINGER_BYTES_MAX {
                 return Poll::Ready(Ok(()));
             }
+        }
+    }
+}
+
+impl Drop for BoundedStream {
+    fn drop(&mut self) {
+        if self.phase.get() == Phase::Cut {
+            // Closing is a reset then; where that cannot be had, the end of the stream comes too early all the same.
+            let _ = self.socket.set_zero_linger();
         }
     }
 }

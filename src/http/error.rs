@@ -118,6 +118,11 @@ impl ErrorObject {
         &self.message
     }
 
+    /// Returns what the error is about.
+    pub(super) fn target(&self) -> Option<&str> {
+        self.target.as_deref()
+    }
+
     /// Returns every problem of the request.
     pub(super) fn details(&self) -> &[ErrorDetail] {
         &self.details

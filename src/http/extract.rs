@@ -10,14 +10,17 @@ use uuid::Uuid;
 use super::{
     error::ApiError,
     failure::not_found,
+    gate::{note_refusal, refused},
     limits::{self, CLIENT_REQUEST_ID, MS_REQUEST_ID, RequestInfo},
     paths::Surface,
 };
 use crate::{
     app::App,
-    auth::{Audiences, Caller},
+    auth::{Audiences, Caller, Refusal},
     domain::{
-        actor::{Actor, Administrator, Colleague, Integrator},
+        actor::{Actor, Administrator, Auditor, Colleague, Integrator},
+        audit::AuditAuthor,
+        fault::Identity,
         organization::OrganizationId,
     },
 };
@@ -31,8 +34,8 @@ impl FromRequestParts<App> for Actor {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let actor = authenticate(parts, app).await?.referrals_actor()?;
-        count(parts, app, &actor.organization_id, &actor.application_id)?;
+        let actor = as_caller(parts, app, Caller::referrals_actor).await?;
+        count(parts, app, &actor.organization_id, (Some(actor.user_id), &actor.application_id))?;
         Ok(actor)
     }
 }
@@ -42,8 +45,8 @@ impl FromRequestParts<App> for Colleague {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let colleague = authenticate(parts, app).await?.colleague()?;
-        count(parts, app, &colleague.organization_id, &colleague.application_id)?;
+        let colleague = as_caller(parts, app, Caller::colleague).await?;
+        count(parts, app, &colleague.organization_id, (Some(colleague.user_id), &colleague.application_id))?;
         Ok(colleague)
     }
 }
@@ -53,8 +56,9 @@ impl FromRequestParts<App> for Administrator {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let administrator = authenticate(parts, app).await?.administrator()?;
-        count(parts, app, &administrator.0.organization_id, &administrator.0.application_id)?;
+        let administrator = as_caller(parts, app, Caller::administrator).await?;
+        let colleague = &administrator.0;
+        count(parts, app, &colleague.organization_id, (Some(colleague.user_id), &colleague.application_id))?;
         Ok(administrator)
     }
 }
@@ -95,18 +99,54 @@ impl FromRequestParts<App> for Integrator {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let caller = authenticate(parts, app).await?;
         let integrator = match parts.extensions.get::<Surface>() {
-            Some(Surface::PartnerCenter) => app.authenticator.registrant(caller).await?,
-            Some(Surface::Partner | Surface::Either) | None => caller.integrator()?,
+            Some(Surface::PartnerCenter) => app.authenticator.registrant(caller.clone()).await,
+            Some(Surface::Partner | Surface::Either) | None => caller.integrator(),
         };
-        count(parts, app, &integrator.organization_id, &integrator.application_id)?;
+        let integrator = integrator.map_err(|it| refused(app, Some(&caller), it))?;
+        count(parts, app, &integrator.organization_id, (integrator.user_id, &integrator.application_id))?;
         Ok(integrator)
     }
 }
 
-/// Tells who calls, from the token and the audiences of the path that was used.
+/// Tells who calls, from the token and the audiences of the path that was used. A refusal is counted.
 async fn authenticate(parts: &Parts, app: &App) -> Result<Caller, ApiError> {
+    find_caller(parts, app).await.map_err(|it| refused(app, None, it))
+}
+
+/// Tells for whom a request comes, if that can be told: organisation and application.
+pub(super) async fn identify(parts: &Parts, app: &App) -> Option<Identity> {
+    identity_of(app, find_caller(parts, app).await.ok()?).await
+}
+
+/// Tells who calls, and notes it for the request log.
+async fn find_caller(parts: &Parts, app: &App) -> Result<Caller, Refusal> {
     let (authorization, accepted) = credentials(parts);
-    Ok(app.authenticator.authenticate(authorization, accepted).await?)
+    let caller = app.authenticator.authenticate(authorization, accepted).await?;
+    if let (Some(_), Some(info)) = (&app.journal, parts.extensions.get::<Arc<RequestInfo>>())
+        && info.caller().is_none()
+        && let Some(identity) = identity_of(app, caller.clone()).await
+    {
+        info.note_caller(identity);
+    }
+    Ok(caller)
+}
+
+async fn identity_of(app: &App, caller: Caller) -> Option<Identity> {
+    if let Caller::User { principal, application_id } = caller {
+        return Some((principal.organization.id.clone(), application_id));
+    }
+    let application = app.authenticator.registrant(caller).await.ok()?;
+    Some((application.organization_id, application.application_id))
+}
+
+/// Returns the caller as what the call needs.
+async fn as_caller<T>(
+    parts: &Parts,
+    app: &App,
+    needed: impl Fn(&Caller) -> Result<T, Refusal>,
+) -> Result<T, ApiError> {
+    let caller = authenticate(parts, app).await?;
+    needed(&caller).map_err(|it| refused(app, Some(&caller), it))
 }
 
 /// Returns the token, and the audiences of the path that was used.
@@ -125,18 +165,17 @@ fn credentials(parts: &Parts) -> (Option<&str>, Audiences) {
     (authorization, accepted)
 }
 
-/// Who reads audit records: a person with a Referrals role; or an application by itself, which sees what its
-/// organisation sees.
-pub(super) struct Auditor(pub(super) Actor);
-
+/// Who reads audit records: a person with a Referrals role, an account admin, or an application by itself.
 impl FromRequestParts<App> for Auditor {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let caller = authenticate(parts, app).await?;
-        let actor = app.authenticator.auditor(caller).await?;
-        count(parts, app, &actor.organization_id, &actor.application_id)?;
-        Ok(Self(actor))
+        let asked = app.authenticator.auditor(caller.clone()).await;
+        let auditor = asked.map_err(|it| refused(app, Some(&caller), it))?;
+        let AuditAuthor { user_id, application_id } = &auditor.author;
+        count(parts, app, &auditor.organization_id, (*user_id, application_id))?;
+        Ok(auditor)
     }
 }
 
@@ -145,12 +184,13 @@ fn count(
     parts: &Parts,
     app: &App,
     organization_id: &OrganizationId,
-    application_id: &String,
+    (user_id, application_id): (Option<Uuid>, &String),
 ) -> Result<(), ApiError> {
-    match parts.extensions.get::<Arc<RequestInfo>>() {
-        Some(info) => limits::check_rate(&app.rates, info, organization_id, application_id),
-        None => Ok(()),
-    }
+    let Some(info) = parts.extensions.get::<Arc<RequestInfo>>() else { return Ok(()) };
+    limits::check_rate(&app.rates, info, organization_id, application_id).inspect_err(|_| {
+        let author = AuditAuthor { user_id, application_id: application_id.clone() };
+        note_refusal(app, Some(organization_id.clone()), author, "rateLimit");
+    })
 }
 
 /// Returns what makes a repetition of this call recognisable: `Idempotency-Key`, else `MS-RequestId`, else,

@@ -15,10 +15,12 @@ use crate::{
     feed::signature::keys::KeyError,
     service::{
         administration::{AdministrationError, Obstacle, Thing},
-        clock::AdvanceError,
+        audit::AuditError,
+        clock::ClockError,
+        notices::NoticeError,
         referrals::{
-            AuditError, ChangesError, CreateError, DeltaError, FeedError, GroupError, ListError, ReadError,
-            RetryError, ReviseError,
+            ChangesError, CreateError, DeltaError, FeedError, GroupError, ListError, ReadError, RetryError,
+            ReviseError,
         },
         webhooks::WebhookError,
     },
@@ -227,12 +229,12 @@ impl From<ChangesError> for ApiError {
     }
 }
 
-impl From<AdvanceError> for ApiError {
-    fn from(error: AdvanceError) -> Self {
+impl From<ClockError> for ApiError {
+    fn from(error: ClockError) -> Self {
         match error {
-            AdvanceError::Malformed(error) => malformed(&error),
-            AdvanceError::Invalid(report) => invalid(report),
-            AdvanceError::Store(error) => error.into(),
+            ClockError::Malformed(error) => malformed(&error),
+            ClockError::Invalid(report) => invalid(report),
+            ClockError::Store(error) => error.into(),
         }
     }
 }
@@ -260,6 +262,24 @@ impl From<WebhookError> for ApiError {
             }
             WebhookError::Busy => conflict(message).inner("resourceModified").retry_after_secs(1),
             WebhookError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NoticeError> for ApiError {
+    fn from(error: NoticeError) -> Self {
+        let message = error.to_string();
+        let not_found = |message: String| Self::new(StatusCode::NOT_FOUND, message);
+        match error {
+            NoticeError::Invalid(report) => invalid(report),
+            NoticeError::NotFound => not_found(message).inner("noticeNotFound"),
+            NoticeError::ForeignLink => not_found(message).inner("linkUnknown"),
+            NoticeError::UnknownPlace => {
+                Self::new(StatusCode::BAD_REQUEST, message).inner("invalidPageToken").target("$skiptoken")
+            }
+            NoticeError::UnknownChoice(_) => invalid_query_option("unread", message),
+            NoticeError::Store(error) => error.into(),
+            NoticeError::Corrupt(error) => corrupt(&error),
         }
     }
 }
@@ -354,6 +374,7 @@ impl From<AuditError> for ApiError {
             AuditError::ForeignToken => Self::new(StatusCode::BAD_REQUEST, message)
                 .inner("invalidPageToken")
                 .target("MS-ContinuationToken"),
+            AuditError::NotFound => Self::new(StatusCode::NOT_FOUND, message).inner("auditRecordNotFound"),
             AuditError::Changes(error) => error.into(),
         }
     }
@@ -382,7 +403,7 @@ pub(super) fn invalid_query_option(option: &str, message: impl Into<String>) -> 
     ApiError::new(StatusCode::BAD_REQUEST, message).inner("invalidQueryOption").target(option)
 }
 
-fn malformed(error: &JsonError) -> ApiError {
+pub(super) fn malformed(error: &JsonError) -> ApiError {
     let code = match error {
         JsonError::DuplicateMember { .. } => ProblemCode::DuplicateMember,
         JsonError::TooManyItems { .. } | JsonError::TooDeep { .. } => ProblemCode::TooLong,

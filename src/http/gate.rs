@@ -6,10 +6,51 @@
 use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 
 use super::error::ApiError;
-use crate::auth::Refusal;
+use crate::{
+    app::App,
+    auth::{Caller, Refusal},
+    domain::{
+        audit::{AuditAuthor, Deed, Resource},
+        organization::OrganizationId,
+    },
+    storage::Tally,
+};
 
 /// When to try again after keys or store were out of reach.
 const RETRY_AFTER_SECS: u64 = 5;
+
+/// Counts a refusal for the audit records, and returns what the caller reads. Who is refused is known where a token was
+/// accepted; a person's organisation is told, and everything else is for the operator.
+pub(super) fn refused(app: &App, caller: Option<&Caller>, refusal: Refusal) -> ApiError {
+    let error = ApiError::from(refusal);
+    if ![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&error.status()) {
+        return error;
+    }
+    let (organization_id, author) = match caller {
+        Some(Caller::User { principal, application_id }) => (
+            Some(principal.organization.id.clone()),
+            AuditAuthor { user_id: Some(principal.user.id), application_id: application_id.clone() },
+        ),
+        Some(Caller::Application { application_id, .. }) => {
+            (None, AuditAuthor { user_id: None, application_id: application_id.clone() })
+        }
+        None => (None, AuditAuthor { user_id: None, application_id: String::new() }),
+    };
+    note_refusal(app, organization_id, author, error.reason().0);
+    error
+}
+
+/// Counts that a call was refused by a rule.
+pub(super) fn note_refusal(
+    app: &App,
+    organization_id: Option<OrganizationId>,
+    author: AuditAuthor,
+    rule: &'static str,
+) {
+    let what = (Deed::Refuse, Resource::Request);
+    let tally = Tally { organization_id, author, what, detail: ("Rule", rule.to_owned()) };
+    app.context.store.tally(tally, app.context.clock.now());
+}
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {

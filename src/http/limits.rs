@@ -4,7 +4,7 @@
 //! what the limit is. Where a refusal leaves the body unread, the connection closes after the answer (see
 //! `connection.rs` for how the answer still arrives).
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
@@ -18,7 +18,7 @@ use super::error::ApiError;
 use crate::{
     app::{Admission, Class, Permit, RateLimits, RateState},
     config::{Config, Limits},
-    domain::{organization::OrganizationId, sources::Random},
+    domain::{fault::Identity, organization::OrganizationId, sources::Random},
 };
 
 /// The id that the server gives every request.
@@ -207,6 +207,7 @@ pub struct RequestInfo {
     pub id: Uuid,
     echoes: [(HeaderName, Option<HeaderValue>); 3],
     rate: Mutex<Option<RateState>>,
+    caller: OnceLock<Identity>,
 }
 
 impl RequestInfo {
@@ -216,7 +217,18 @@ impl RequestInfo {
             let value = headers.get(&name).filter(|it| is_echoed(it)).cloned();
             (name, value)
         });
-        Self { id: random.uuid(), echoes, rate: Mutex::default() }
+        Self { id: random.uuid(), echoes, rate: Mutex::default(), caller: OnceLock::new() }
+    }
+
+    /// Notes whose call it is, for the request log.
+    pub fn note_caller(&self, caller: Identity) {
+        // Whoever called first made the call.
+        let _ = self.caller.set(caller);
+    }
+
+    /// Returns whose call it is, as far as that is known.
+    pub fn caller(&self) -> Option<&Identity> {
+        self.caller.get()
     }
 
     /// Notes where the caller stands with its rate limit; of a batch, after its last request.

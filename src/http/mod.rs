@@ -6,8 +6,10 @@ pub mod docs;
 pub mod error;
 mod extract;
 mod failure;
+mod fault;
 pub mod format;
 pub mod gate;
+mod journal;
 pub mod limits;
 pub mod metadata;
 pub mod openapi;
@@ -25,7 +27,10 @@ use axum::Router;
 use http::{Method, StatusCode};
 use utoipa_axum::router::OpenApiRouter;
 
-use self::{error::ApiError, sandbox::clock::Sandbox};
+use self::{
+    error::ApiError,
+    sandbox::{clock::Sandbox, faults::FaultDesk},
+};
 use crate::app::App;
 
 /// Returns everything that the public address serves.
@@ -57,9 +62,13 @@ fn with_refusals(router: Router) -> Router {
 /// Returns what only a sandbox serves; nothing elsewhere.
 fn sandbox_router(app: &App) -> Router {
     let Some(clock) = app.sandbox_clock.clone() else { return Router::new() };
-    let (router, _) =
-        sandbox::clock::router().with_state(Sandbox { app: app.clone(), clock }).split_for_parts();
-    router
+    let (router, _) = sandbox::router().with_state(Sandbox { app: app.clone(), clock }).split_for_parts();
+    let (log_router, _) = journal::sandbox_router().with_state(app.clone()).split_for_parts();
+    let router = router.merge(log_router);
+    let Some(faults) = app.faults.clone() else { return router };
+    let (fault_router, _) =
+        sandbox::faults::router().with_state(FaultDesk { app: app.clone(), faults }).split_for_parts();
+    router.merge(fault_router)
 }
 
 /// Returns the routes that need an [`App`], with their descriptions.
@@ -78,6 +87,8 @@ fn v1_routes() -> OpenApiRouter<App> {
         .merge(v1::solutions::router())
         .merge(v1::users::router())
         .merge(v1::webhooks::router())
+        .merge(v1::notices::router())
+        .merge(journal::router())
         .merge(partner_center::router())
 }
 

@@ -9,7 +9,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{sandbox, token, v1, v1_routes};
+use super::{journal, sandbox, token, v1, v1_routes};
 use crate::domain::referral::READ_ONLY;
 
 /// What a create call must bring ("Create a referral", 2019 to 2024).
@@ -25,16 +25,14 @@ const CREATE_SUFFIX: &str = "Create";
 ))]
 struct Description;
 
+/// Returns every path that is served and described, as the description writes it.
+pub(super) fn paths(is_sandbox: bool) -> Vec<String> {
+    merged(is_sandbox).paths.paths.into_keys().collect()
+}
+
 /// Returns the description as JSON text, for a server at `base_url`. A sandbox serves more than others.
 pub fn text(base_url: &str, is_sandbox: bool) -> String {
-    let mut api = Description::openapi();
-    api.merge(v1_routes().into_openapi());
-    api.merge(v1::feed::stream::router().into_openapi());
-    api.merge(v1::batch::router().into_openapi());
-    api.merge(token::router().into_openapi());
-    if is_sandbox {
-        api.merge(sandbox::clock::router().into_openapi());
-    }
+    let mut api = merged(is_sandbox);
     if let Some(components) = &mut api.components {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
@@ -45,6 +43,21 @@ pub fn text(base_url: &str, is_sandbox: bool) -> String {
     }
     add_create_schema(&mut document);
     serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
+/// Puts the descriptions of all routes together.
+fn merged(is_sandbox: bool) -> utoipa::openapi::OpenApi {
+    let mut api = Description::openapi();
+    api.merge(v1_routes().into_openapi());
+    api.merge(v1::feed::stream::router().into_openapi());
+    api.merge(v1::batch::router().into_openapi());
+    api.merge(token::router().into_openapi());
+    if is_sandbox {
+        api.merge(sandbox::router().into_openapi());
+        api.merge(sandbox::faults::router().into_openapi());
+        api.merge(journal::sandbox_router().into_openapi());
+    }
+    api
 }
 
 /// Derives the schema of a create call and puts it in the place of the answer's.

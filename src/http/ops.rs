@@ -15,13 +15,18 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{error::ApiError, limits::read_body};
+use super::{error::ApiError, gate::note_refusal, limits::read_body};
 use crate::{
     app::App,
-    domain::sources::Random,
-    service::administration::{self, Tools},
+    domain::{actor::Auditor, audit::AuditAuthor, sources::Random, time::Timestamp},
+    feed::sink::{Sink, State as SinkState},
+    service::{
+        Context,
+        administration::{self, Tools},
+        audit::{self, ExportFormat, ExportRequest, Kinds, Span},
+    },
     telemetry,
 };
 
@@ -48,6 +53,7 @@ pub fn router(app: App, admin_key: String) -> Router {
         .route("/admin/users", post(add_user))
         .route("/admin/changes", post(change))
         .route("/admin/webhook-key", post(rotate_webhook_key))
+        .route("/admin/audit/exports", post(note_export))
         .fallback(async || ApiError::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .with_state(Ops { app, admin_key: admin_key.into() })
 }
@@ -90,6 +96,18 @@ struct Checks {
     /// The database answers and, on SQLite, the writer takes work.
     database: &'static str,
     draining: bool,
+    /// Of the sink, if there is one. A broker that is away is no reason to send requests elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sink: Option<SinkCheck>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SinkCheck {
+    /// What this process does: it publishes, it cannot, or it leaves it to another one.
+    state: &'static str,
+    /// Changes in the log that are not published yet, whoever publishes.
+    behind: Option<u64>,
 }
 
 async fn live() -> &'static str {
@@ -107,11 +125,37 @@ async fn ready(State(ops): State<Ops>) -> Response {
         (true, true) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
     };
-    let checks = Checks { database: if is_database_ok { "ok" } else { "failed" }, draining: is_draining };
+    let sink = match &ops.app.sink {
+        Some(sink) => Some(check_sink(sink, is_database_ok).await),
+        None => None,
+    };
+    let database = if is_database_ok { "ok" } else { "failed" };
+    let checks = Checks { database, draining: is_draining, sink };
     (status, Json(Readiness { status: word, checks })).into_response()
 }
 
-async fn metrics() -> Response {
+async fn check_sink(sink: &Sink, is_database_ok: bool) -> SinkCheck {
+    let state = match sink.state() {
+        SinkState::Idle => "idle",
+        SinkState::Publishing => "publishing",
+        SinkState::Failing => "failing",
+    };
+    let behind = match is_database_ok {
+        true => tokio::time::timeout(PING_TIMEOUT, sink.lag()).await.ok().and_then(Result::ok),
+        false => None,
+    };
+    SinkCheck { state, behind }
+}
+
+async fn metrics(State(ops): State<Ops>) -> Response {
+    let store = &ops.app.context.store;
+    telemetry::show_streams(ops.app.streams.count());
+    // A database that does not answer is told by readiness; the other metrics are told all the same.
+    if let Ok(Ok(backlog)) = tokio::time::timeout(PING_TIMEOUT, store.webhook_backlog()).await {
+        telemetry::show_backlog(backlog.pending, backlog.dead, backlog.unread);
+        let now = ops.app.context.clock.now().unix_secs();
+        telemetry::show_oldest_delivery(backlog.oldest.map_or(0, |it| now.saturating_sub(it.unix_secs())));
+    }
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, content_type)], telemetry::render_metrics()).into_response()
 }
@@ -157,9 +201,42 @@ async fn rotate_webhook_key(State(ops): State<Ops>, headers: HeaderMap) -> Resul
     Ok(Json(ops.app.webhook_keys.report()?).into_response())
 }
 
+/// What is exported of the audit records.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ExportNote {
+    /// Whose; of all organisations when it is absent.
+    organization: Option<String>,
+    since: Timestamp,
+    until: Timestamp,
+    format: String,
+}
+
+/// Writes down that an operator exports audit records, which the command then reads by itself.
+async fn note_export(
+    State(ops): State<Ops>,
+    headers: HeaderMap,
+    body: axum::body::Body,
+) -> Result<Response, ApiError> {
+    ops.check_key(&headers)?;
+    let ExportNote { organization, since, until, format } = read_json(body, &ops.app).await?;
+    let format = ExportFormat::parse(&format)
+        .ok_or_else(|| ApiError::new(StatusCode::BAD_REQUEST, "the format is not known; use csv or jsonl"))?;
+    let Context { store, clock, random, .. } = &ops.app.context;
+    let auditor = match organization {
+        Some(text) => Some(Auditor::operator(&administration::find_organization(store, &text).await?)),
+        None => None,
+    };
+    let span = Span { from: since, until, kinds: Kinds::All };
+    let request = ExportRequest { span, format };
+    audit::note_export(store, (random, clock.now()), auditor.as_ref(), request).await?;
+    Ok(Json(serde_json::json!({})).into_response())
+}
+
 impl Ops {
     fn tools(&self) -> Tools<'_> {
-        Tools { store: &self.app.context.store, random: &self.app.context.random }
+        let context = &self.app.context;
+        Tools { store: &context.store, random: &context.random, now: context.clock.now() }
     }
 
     fn check_key(&self, headers: &HeaderMap) -> Result<(), ApiError> {
@@ -171,10 +248,14 @@ impl Ops {
             given.is_some_and(|it| verify_slices_are_equal(it.as_bytes(), self.admin_key.as_bytes()).is_ok());
         match is_right {
             true => Ok(()),
-            false => Err(ApiError::new(
-                StatusCode::UNAUTHORIZED,
-                format!("send the key of the file {ADMIN_KEY_FILE} in the data folder as a bearer token"),
-            )),
+            false => {
+                let nobody = AuditAuthor { user_id: None, application_id: String::new() };
+                note_refusal(&self.app, None, nobody, "adminKeyInvalid");
+                Err(ApiError::new(
+                    StatusCode::UNAUTHORIZED,
+                    format!("send the key of the file {ADMIN_KEY_FILE} in the data folder as a bearer token"),
+                ))
+            }
         }
     }
 }

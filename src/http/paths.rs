@@ -6,6 +6,7 @@
 //! /engagements/v1/referrals/{id}         the address in webhook payloads; both audiences are accepted
 //! /webhooks/v1/registration/…            the Partner Center API: any case, slashes at the end
 //! /v1/auditrecords                       the same
+//! /auditactivity/v1/auditrecords/{id}    the same
 //! …/referrals('id')  …/referrals(id)     OData key access
 //! …/referrals/{id}/  …/{id}//            the connector really sends these
 //! /v1.0/engagements/                      the service's root with its slash, and /$metadata and /$batch below it
@@ -26,8 +27,9 @@ const BATCH: [&str; 2] = ["/v1.0/engagements/$batch", "/v1.0/engagments/$batch"]
 const REGISTRATION: &str = "/webhooks/v1/registration";
 const REGISTRATION_PARTS: [&str; 2] = ["/events", "/validationEvents"];
 
-/// Where audit records are.
+/// Where audit records are, and where one of them is.
 const AUDIT: &str = "/v1/auditrecords";
+const AUDIT_RECORD: &str = "/auditactivity/v1/auditrecords";
 
 /// Other beginnings of the same paths.
 pub const ALIASES: [(&str, Surface); 4] = [
@@ -111,8 +113,11 @@ fn of_registration(path: &str) -> Option<String> {
     Some(format!("{REGISTRATION}{part}{below}"))
 }
 
-/// Returns the path of the audit records, if `path` is a spelling of it.
+/// Returns the path of the audit records, or of one, if `path` is a spelling of it.
 fn of_audit(path: &str) -> Option<String> {
+    if let Some(below) = without(path, AUDIT_RECORD) {
+        return Some(format!("{AUDIT_RECORD}{}", below.trim_end_matches('/')));
+    }
     without(path, AUDIT)?.trim_end_matches('/').is_empty().then(|| AUDIT.to_owned())
 }
 

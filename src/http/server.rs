@@ -12,7 +12,6 @@
 
 use std::{
     any::Any,
-    convert::Infallible,
     io,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -38,11 +37,14 @@ use tracing::Instrument as _;
 use super::{
     connection::{BoundedStream, BusyBody, Lasting, Phase, SharedPhase, Timeouts},
     error::ApiError,
+    fault::{self, Cut, CutBody},
+    journal::{self, Notes, Tee},
     limits::{self, Hosts, RequestInfo},
     partner_center,
 };
 use crate::{
     app::{App, Class},
+    domain::fault::{CutPlace, Strike},
     telemetry::Metrics,
 };
 
@@ -97,6 +99,8 @@ impl Site {
     pub async fn answer<B: RequestBody>(&self, request: Request<B>) -> Response<Body> {
         let started = Instant::now();
         let (mut parts, body) = request.into_parts();
+        let notes = self.notes(&parts);
+        let body = Tee::new(body, notes.as_ref().and_then(Notes::body));
         let info = Arc::new(RequestInfo::new(&parts.headers, &self.app.context.random));
         let class = limits::class_of(&parts.method);
         let series = self.series(class);
@@ -110,7 +114,12 @@ impl Site {
         parts.extensions.insert(Arc::clone(&info));
 
         let span = tracing::info_span!("request", request.id = %info.id);
-        let mut response = self.respond(parts, body, class).instrument(span.clone()).await;
+        let strike = self.strike(&parts).instrument(span.clone()).await;
+        let answer = self.respond(parts, body, class);
+        let mut response = match &strike {
+            None => answer.instrument(span.clone()).await,
+            Some(strike) => Box::pin(fault::answer_struck(strike, answer)).instrument(span.clone()).await,
+        };
 
         info.write(response.headers_mut());
         if let Some(locale) = locale {
@@ -119,10 +128,16 @@ impl Site {
         if is_odata {
             response.headers_mut().insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
         }
+        if let Some(strike) = &strike {
+            response = fault::mark(response, strike);
+        }
         if self.app.health.is_draining() {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let took = started.elapsed();
+        if let Some(notes) = notes {
+            response = journal::finish(notes, response, &info, strike.as_ref(), took);
+        }
         self.metrics.answered(series, response.status().as_u16(), took);
         if let Some(line) = line {
             let _entered = span.enter();
@@ -130,6 +145,20 @@ impl Site {
             tracing::debug!(target: "liaison::access", status = response.status().as_u16(), duration_ms, "{line}");
         }
         response
+    }
+
+    /// Begins to write a call down, where there is a request log.
+    fn notes(&self, parts: &Parts) -> Option<Notes> {
+        match self.face {
+            Face::Api => journal::begin(&self.app, parts),
+            Face::Ops => None,
+        }
+    }
+
+    /// Returns the fault that strikes a request; only a sandbox has any.
+    async fn strike(&self, parts: &Parts) -> Option<Strike> {
+        let faults = self.app.faults.as_ref().filter(|it| self.face == Face::Api && !it.is_empty())?;
+        fault::strike(&self.app, faults, parts).await
     }
 
     /// Bounds a request in time, and turns a panic into an answer.
@@ -187,9 +216,15 @@ impl Site {
 }
 
 /// The body of a request: from a connection, or made in process.
-pub trait RequestBody: http_body::Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static {}
+pub trait RequestBody:
+    http_body::Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + Unpin + 'static
+{
+}
 
-impl<B: http_body::Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static> RequestBody for B {}
+impl<B: http_body::Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + Unpin + 'static> RequestBody
+    for B
+{
+}
 
 /// Runs a future; a panic inside is returned instead of ending the task.
 async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
@@ -358,11 +393,21 @@ async fn connect(socket: TcpStream, site: Arc<Site>, stop: Stop) {
         async move {
             phase.set(Phase::Busy);
             let mut response = site.answer(request).await;
+            match response.extensions_mut().remove::<Cut>() {
+                Some(Cut(CutPlace::BeforeHead)) => {
+                    phase.set(Phase::Cut);
+                    return Err(io::Error::from(io::ErrorKind::ConnectionReset));
+                }
+                Some(Cut(CutPlace::InBody)) => {
+                    return Ok(response.map(|body| Body::new(CutBody::new(body, phase))));
+                }
+                None => {}
+            }
             if response.extensions_mut().remove::<Lasting>().is_some() {
                 return Ok(response.map(|body| Body::new(BusyBody::new(body, phase))));
             }
             phase.set(Phase::Idle);
-            Ok::<_, Infallible>(response)
+            Ok(response)
         }
     });
     let mut connection = pin!(

@@ -27,6 +27,8 @@ pub const CONTOSO_ID: Uuid = uuid!("7d23e5ca-19dc-4eaa-aac8-5e6b559f0d1d");
 /// Fabrikam.
 pub const FABRIKAM_ID: Uuid = uuid!("f4b6a1c0-52d7-4c7e-9a53-0d1c6f0e2b84");
 
+/// The name of the setting that keeps the hash of the password, which takes its time to make.
+const HASH: &str = "sandbox_password_hash";
 /// The name of the setting that marks a sandbox's database.
 const MARK: &str = "sandbox";
 
@@ -153,8 +155,15 @@ pub async fn plant(store: &Store, random: &Random) -> Result<(), SeedError> {
         }
         store.put_setting(MARK, "true").await.map_err(AdministrationError::from)?;
     }
-    // One hash serves everyone: the password is known anyway, and hashing takes its time by design.
-    let password_hash = hash_password(PASSWORD, random).map_err(AdministrationError::from)?;
+    // One hash serves everyone, for ever: the password is known anyway, and hashing takes its time by design.
+    let password_hash = match store.find_setting(HASH).await.map_err(AdministrationError::from)? {
+        Some(hash) => hash,
+        None => {
+            let hash = hash_password(PASSWORD, random).map_err(AdministrationError::from)?;
+            store.put_setting(HASH, &hash).await.map_err(AdministrationError::from)?;
+            hash
+        }
+    };
     for company in COMPANIES {
         company.plant(store, &password_hash).await?;
     }

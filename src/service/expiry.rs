@@ -42,7 +42,10 @@ pub async fn expire_due(context: &Context) -> Result<u64, StoreError> {
 }
 
 /// Does the work of [`expire_due`] for who holds the lease.
-pub(super) async fn expire_all(context: &Context) -> Result<u64, StoreError> {
+///
+/// # Errors
+/// As [`expire_due`].
+pub async fn expire_all(context: &Context) -> Result<u64, StoreError> {
     let mut expired = 0;
     let outcome = expire_pages(context, &mut expired).await;
     if expired > 0 {

@@ -1,8 +1,10 @@
 //! What can be done, named as users say it. Operations load, let the domain decide, and commit.
 
 pub mod administration;
+pub mod audit;
 pub mod clock;
 pub mod expiry;
+pub mod notices;
 pub mod referrals;
 pub mod seal;
 pub mod verify;
@@ -10,7 +12,7 @@ pub mod webhooks;
 
 use std::time::Duration;
 
-use self::seal::Seal;
+use self::{notices::mailer::Mailing, seal::Seal};
 use crate::{
     domain::{
         json::JsonLimits,
@@ -35,6 +37,8 @@ pub struct Context {
     pub seal: Seal,
     /// What reads the log and reaches out.
     pub feed: Feed,
+    /// What mails are made of, and who takes them.
+    pub mailing: Mailing,
     /// What an operator can set.
     pub settings: Settings,
 }

@@ -11,14 +11,20 @@
 
 use std::{fmt, sync::Arc};
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     hmac,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use uuid::Uuid;
 
 use crate::{
-    domain::{actor::Actor, sources::Random},
+    domain::{
+        actor::{Actor, Auditor, Integrator},
+        organization::OrganizationId,
+        sources::Random,
+    },
     storage::{Store, StoreError},
 };
 
@@ -26,10 +32,36 @@ use crate::{
 const SETTING: &str = "token_key";
 const KEY_BYTES: usize = 32;
 
+/// Whom a text is sealed for.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder<'a> {
+    organization_id: &'a OrganizationId,
+    /// The person, or the application for itself.
+    id: Uuid,
+}
+
+impl<'a> From<&'a Actor> for Holder<'a> {
+    fn from(actor: &'a Actor) -> Self {
+        Self { organization_id: &actor.organization_id, id: actor.user_id }
+    }
+}
+
+impl<'a> From<&'a Auditor> for Holder<'a> {
+    fn from(auditor: &'a Auditor) -> Self {
+        Self { organization_id: &auditor.organization_id, id: auditor.id }
+    }
+}
+
+impl<'a> From<&'a Integrator> for Holder<'a> {
+    fn from(integrator: &'a Integrator) -> Self {
+        Self { organization_id: &integrator.organization_id, id: integrator.user_id.unwrap_or_default() }
+    }
+}
+
 /// Seals what clients carry. Cheap to clone.
 #[derive(Clone)]
 pub struct Seal {
-    key: Arc<hmac::Key>,
+    key: Arc<ArcSwap<hmac::Key>>,
     random: Random,
 }
 
@@ -45,23 +77,71 @@ impl Seal {
     /// # Errors
     /// When the database does not answer.
     pub async fn open(store: &Store, random: &Random) -> Result<Self, StoreError> {
-        let mut bytes = [0; KEY_BYTES];
-        random.fill(&mut bytes);
-        let made: String = bytes.iter().map(|it| format!("{it:02x}")).collect();
-        let key = store.find_or_put_setting(SETTING, &made).await?;
+        let key = store.find_or_put_setting(SETTING, &new_key(random)).await?;
         Ok(Self::new(&key, random.clone()))
     }
 
+    /// Makes another key, so that nothing opens any more that was sealed until now: places in a log that another one
+    /// has taken the place of.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn renew(&self, store: &Store) -> Result<(), StoreError> {
+        let key = new_key(&self.random);
+        store.put_setting(SETTING, &key).await?;
+        self.hold(&key);
+        Ok(())
+    }
+
+    /// Reads the key again, which another server may have renewed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn reload(&self, store: &Store) -> Result<(), StoreError> {
+        if let Some(key) = store.find_setting(SETTING).await? {
+            self.hold(&key);
+        }
+        Ok(())
+    }
+
+    fn hold(&self, key: &str) {
+        self.key.store(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes())));
+    }
+
     fn new(key: &str, random: Random) -> Self {
-        Self { key: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes())), random }
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+        Self { key: Arc::new(ArcSwap::from_pointee(key)), random }
     }
 
     /// Seals a text for one person and one purpose, in characters that need no escape in an address. Its length shows;
     /// no two seals of a text are the same.
-    pub fn close(&self, purpose: &str, actor: &Actor, text: &str) -> String {
+    pub fn close<'a>(&self, purpose: &str, holder: impl Into<Holder<'a>>, text: &str) -> String {
+        self.close_bound(associated(purpose, holder.into()), text)
+    }
+
+    /// Returns the text that was sealed for the same person and purpose; `None` for everything else.
+    pub fn open_text<'a>(
+        &self,
+        purpose: &str,
+        holder: impl Into<Holder<'a>>,
+        sealed: &str,
+    ) -> Option<String> {
+        self.open_bound(associated(purpose, holder.into()), sealed)
+    }
+
+    /// Seals a text for one purpose and for whoever has it: what it allows, it allows without signing in.
+    pub fn close_for_bearer(&self, purpose: &str, text: &str) -> String {
+        self.close_bound(lengthened(&[purpose.as_bytes()]), text)
+    }
+
+    /// Returns the text that [`Seal::close_for_bearer`] sealed for the same purpose; `None` for everything else.
+    pub fn open_for_bearer(&self, purpose: &str, sealed: &str) -> Option<String> {
+        self.open_bound(lengthened(&[purpose.as_bytes()]), sealed)
+    }
+
+    fn close_bound(&self, bound: Vec<u8>, text: &str) -> String {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce);
-        let bound = associated(purpose, actor);
         let mut sealed = text.as_bytes().to_vec();
         self.key_of(&bound)
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(bound), &mut sealed)
@@ -69,22 +149,24 @@ impl Seal {
         URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())
     }
 
-    /// Returns the text that was sealed for the same person and purpose; `None` for everything else.
-    pub fn open_text(&self, purpose: &str, actor: &Actor, sealed: &str) -> Option<String> {
+    fn open_bound(&self, bound: Vec<u8>, sealed: &str) -> Option<String> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, text) = bytes.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let bound = associated(purpose, actor);
         let mut text = text.to_vec();
         let text = self.key_of(&bound).open_in_place(nonce, Aad::from(bound), &mut text).ok()?;
         String::from_utf8(text.to_vec()).ok()
     }
 
     fn key_of(&self, bound: &[u8]) -> LessSafeKey {
-        let tag = hmac::sign(&self.key, bound);
+        let tag = hmac::sign(&self.key.load(), bound);
         let key = UnboundKey::new(&AES_256_GCM, tag.as_ref()).expect("HMAC-SHA256 makes 32 bytes");
         LessSafeKey::new(key)
     }
+}
+
+fn new_key(random: &Random) -> String {
+    random.bytes::<KEY_BYTES>().iter().map(|it| format!("{it:02x}")).collect()
 }
 
 /// Writes a place in the log for a text that is sealed: always as long, because a length shows.
@@ -98,9 +180,12 @@ pub fn read_position(text: &str) -> Option<u64> {
 }
 
 /// What a text is bound to: lengths stand before texts, so that no two read the same.
-fn associated(purpose: &str, actor: &Actor) -> Vec<u8> {
-    let organization = actor.organization_id.to_string();
-    let parts: [&[u8]; 3] = [purpose.as_bytes(), organization.as_bytes(), actor.user_id.as_bytes()];
+fn associated(purpose: &str, holder: Holder<'_>) -> Vec<u8> {
+    let organization = holder.organization_id.to_string();
+    lengthened(&[purpose.as_bytes(), organization.as_bytes(), holder.id.as_bytes()])
+}
+
+fn lengthened(parts: &[&[u8]]) -> Vec<u8> {
     parts.iter().flat_map(|it| [&it.len().to_be_bytes(), *it].concat()).collect()
 }
 
@@ -144,6 +229,16 @@ mod tests {
         assert_eq!(seal.open_text("delta", &actor(1), &sealed), None);
         assert_eq!(seal.open_text("page", &actor(2), &sealed), None);
         assert_eq!(other.open_text("page", &actor(1), &sealed), None);
+    }
+
+    #[test]
+    fn what_is_sealed_for_a_bearer_is_for_one_purpose() {
+        let seal = seal("key");
+        let sealed = seal.close_for_bearer("unsubscribe", "somebody");
+
+        assert_eq!(seal.open_for_bearer("unsubscribe", &sealed).as_deref(), Some("somebody"));
+        assert_eq!(seal.open_for_bearer("other", &sealed), None);
+        assert_eq!(seal.open_text("unsubscribe", &actor(1), &sealed), None);
     }
 
     #[test]

@@ -17,6 +17,19 @@ pub struct Commit {
     /// Engagements whose records are written. PostgreSQL locks them: one transaction does not see the records that
     /// another one is writing, and would leave out who sees what of them.
     pub(super) engagements: BTreeSet<Uuid>,
+    pub(super) urgency: Urgency,
+}
+
+/// Who waits for a commit, and what may become of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    /// Nobody waits, and what it says would only be found out once more: PostgreSQL acknowledges it before it is durable.
+    Spare,
+    /// Nobody waits: while others write in quick succession, SQLite writes it together with the next of them.
+    Patient,
+    /// Somebody waits.
+    #[default]
+    Prompt,
 }
 
 /// One statement of a commit.
@@ -54,11 +67,23 @@ impl Commit {
     /// PostgreSQL locks rows in the order of the steps: whoever joins several commits does so in an order that others
     /// keep too.
     pub fn join(&mut self, other: Self) {
-        let Self { steps, changes, twin_locks, engagements } = other;
+        let Self { steps, changes, twin_locks, engagements, urgency } = other;
         self.steps.extend(steps);
         self.changes.extend(changes);
         self.twin_locks.extend(twin_locks);
         self.engagements.extend(engagements);
+        self.urgency = self.urgency.max(urgency);
+    }
+
+    /// Lets others go first: nobody waits for this one.
+    pub fn let_wait(&mut self) {
+        self.urgency = Urgency::Patient;
+    }
+
+    /// Lets others go first, and lets this one be lost in a crash of the database although it was acknowledged: what it
+    /// says can be found out once more.
+    pub fn let_be_spare(&mut self) {
+        self.urgency = Urgency::Spare;
     }
 
     /// Says whether there is nothing to write.

@@ -16,7 +16,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 11] = [
     Migration {
         version: 1,
         name: "0001_foundation",
@@ -65,10 +65,28 @@ const MIGRATIONS: [Migration; 8] = [
         sqlite: include_str!("../../migrations/sqlite/0008_webhook_keys.sql"),
         postgres: include_str!("../../migrations/postgres/0008_webhook_keys.sql"),
     },
+    Migration {
+        version: 9,
+        name: "0009_notices",
+        sqlite: include_str!("../../migrations/sqlite/0009_notices.sql"),
+        postgres: include_str!("../../migrations/postgres/0009_notices.sql"),
+    },
+    Migration {
+        version: 10,
+        name: "0010_audit",
+        sqlite: include_str!("../../migrations/sqlite/0010_audit.sql"),
+        postgres: include_str!("../../migrations/postgres/0010_audit.sql"),
+    },
+    Migration {
+        version: 11,
+        name: "0011_counterpart",
+        sqlite: include_str!("../../migrations/sqlite/0011_counterpart.sql"),
+        postgres: include_str!("../../migrations/postgres/0011_counterpart.sql"),
+    },
 ];
 
 /// The schema version that this program needs.
-pub(super) const VERSION: u32 = 8;
+pub(super) const VERSION: u32 = 11;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied BIGINT NOT NULL)";

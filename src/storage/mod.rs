@@ -5,42 +5,62 @@
 //! what the two databases do differently is in `dialect`, the migrations, and the two backend files.
 
 mod administration;
+mod audit;
 mod changes;
 mod commit;
 mod dialect;
 mod directory;
 mod expiry;
+mod feed;
 mod idempotency;
 mod list;
 mod migrations;
+mod notices;
 mod numbering;
 mod organizations;
 mod postgres;
 mod referrals;
+mod sandbox;
 mod sqlite;
 mod value;
 mod webhook_keys;
 mod webhooks;
 
-use std::{collections::HashSet, fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use uuid::Uuid;
 
 pub use self::{
     administration::{PublishedLocation, WholeOrganization},
+    audit::{AuditPlace, Tally},
     changes::LoggedChange,
     commit::{Commit, Conflict},
     expiry::{DueReferral, Lease},
+    feed::{LoggedFact, SinkLease},
     idempotency::{IdempotencyKey, IdempotencyRecord, InFlight},
     list::viewers::{WrittenViewer, WrongViewer},
     list::{Changed, ChangedWindow, Key, ListQuery, Listed, Place, SeenChange, SeenWindow},
+    notices::{
+        DueNotice, Job, JobLease, Mail, MailKind, MailOutcome, MailPlan, MailTally, MailedNotice, News,
+        NewsSubject, NoticeCursor, NoticePlace, ReadUntil, ReminderPlace, ShownNotice,
+    },
     organizations::{NewOrganization, Principal, SigningKey},
     referrals::{IndexedReferral, Inserted, ReferralState},
+    sandbox::{Arrived, Plan, Snapshot},
     webhook_keys::{KeyKind, WebhookKey},
-    webhooks::{Claim, Claimed, DeliveryPage, DeliveryPlace, FanOutLease, LogEntry, Recorded, Sight, Worker},
+    webhooks::{
+        Backlog, Claim, Claimed, DeliveryPage, DeliveryPlace, FanOutLease, LogEntry, Recorded, Sight, Worker,
+    },
 };
 use self::{
+    audit::Tallies,
     directory::Directory,
     numbering::growth::{self, Growth},
     postgres::Postgres,
@@ -62,13 +82,19 @@ struct Inner {
     directory: Arc<Directory>,
     growth: Growth,
     in_flight: Arc<Mutex<HashSet<Hash>>>,
+    /// What happened and is not written down yet.
+    tallies: Tallies,
     /// Held by whoever expires referrals in this process.
     expiry: Arc<tokio::sync::Mutex<()>>,
     /// Held by whoever fans out in this process.
     fan_out: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever makes notices, and by whoever mails them, in this process.
+    notices: notices::Jobs,
     /// Where writers of one record queue up in this process; a place may serve several records.
     turns: Vec<Arc<tokio::sync::Mutex<()>>>,
     clock: Clock,
+    /// Counts how often everything was replaced by something else.
+    epoch: AtomicU64,
 }
 
 /// Places where writers queue up.
@@ -208,7 +234,21 @@ impl Store {
         let directory = Arc::new(Directory::new(matches!(backend, Backend::Sqlite(_))));
         let (in_flight, expiry, fan_out) = (Arc::default(), Arc::default(), Arc::default());
         let turns = std::iter::repeat_with(Arc::default).take(TURNS).collect();
-        Ok(Self(Arc::new(Inner { backend, directory, growth, in_flight, expiry, fan_out, turns, clock })))
+        let (notices, tallies) = (notices::Jobs::default(), Tallies::default());
+        let epoch = AtomicU64::new(0);
+        Ok(Self(Arc::new(Inner {
+            backend,
+            directory,
+            growth,
+            in_flight,
+            tallies,
+            expiry,
+            fan_out,
+            notices,
+            turns,
+            clock,
+            epoch,
+        })))
     }
 
     /// Brings the schema to this program's version and returns the names of what was applied.

@@ -291,74 +291,7 @@ impl Store {
     /// # Errors
     /// When the database does not take the commit.
     pub async fn insert_organization(&self, new: NewOrganization) -> Result<(), StoreError> {
-        let mut commit = Commit::new();
-        let organization = &new.organization;
-        commit.step_any_rows(
-            "INSERT INTO organizations (id, tenant_id, name, domain)
-             VALUES ($1, $2, $3, $4)
-             ON CONFLICT DO NOTHING",
-            vec![
-                (&organization.id).into(),
-                organization.tenant_id.into(),
-                organization.name.as_str().into(),
-                organization.domain.clone().into(),
-            ],
-        );
-        // The first business profile has the id of the default location, so that it too can be known beforehand.
-        let business_profile_id = new.locations.iter().find(|it| it.is_default).map(|it| it.id);
-        if let Some(id) = business_profile_id {
-            commit.step_any_rows(
-                "INSERT INTO business_profiles (id, organization_id, number, profile)
-                 VALUES ($1, $2, 1, $3)
-                 ON CONFLICT DO NOTHING",
-                vec![id.into(), (&organization.id).into(), FIRST_BUSINESS_PROFILE.into()],
-            );
-        }
-        for location in &new.locations {
-            commit.step_any_rows(
-                "INSERT INTO locations (id, organization_id, mpn_id, name, is_default, business_profile_id)
-                 VALUES ($1, $2, $3, $4, $5, $6)
-                 ON CONFLICT DO NOTHING",
-                vec![
-                    location.id.into(),
-                    (&location.organization_id).into(),
-                    location.mpn_id.as_str().into(),
-                    location.name.as_str().into(),
-                    location.is_default.into(),
-                    business_profile_id.into(),
-                ],
-            );
-        }
-        for solution in &new.solutions {
-            commit.step_any_rows(
-                "INSERT INTO solutions (id_key, id, organization_id, name)
-                 VALUES ($1, $2, $3, $4)
-                 ON CONFLICT DO NOTHING",
-                vec![
-                    solution.id.to_lowercase().into(),
-                    solution.id.as_str().into(),
-                    (&solution.organization_id).into(),
-                    solution.name.as_str().into(),
-                ],
-            );
-        }
-        for application in &new.applications {
-            commit.step_any_rows(
-                "INSERT INTO applications (id, organization_id, name, secret_hash)
-                 VALUES ($1, $2, $3, $4)
-                 ON CONFLICT DO NOTHING",
-                vec![
-                    application.id.into(),
-                    (&application.organization_id).into(),
-                    application.name.as_str().into(),
-                    application.secret_hash.as_ref().map(<[u8; 32]>::as_slice).into(),
-                ],
-            );
-        }
-        for user in &new.users {
-            commit.step_any_rows(INSERT_USER_OR_LEAVE, user_values(user));
-        }
-        self.commit_to_directory(commit).await
+        self.commit_to_directory(new.commit()).await
     }
 
     /// Adds a user.
@@ -453,14 +386,96 @@ impl Store {
     /// When the database does not take the commit.
     pub async fn put_setting(&self, name: &str, value: &str) -> Result<(), StoreError> {
         let mut commit = Commit::new();
-        commit.step_any_rows(
+        commit.put_setting(name, value);
+        self.commit(commit).await
+    }
+}
+
+impl Commit {
+    /// Writes a server-wide fact.
+    pub fn put_setting(&mut self, name: &str, value: &str) {
+        self.step_any_rows(
             "INSERT INTO settings (name, value)
              VALUES ($1, $2)
              ON CONFLICT (name) DO UPDATE
              SET value = excluded.value",
             vec![name.into(), value.into()],
         );
-        self.commit(commit).await
+    }
+}
+
+impl NewOrganization {
+    /// Returns what adds the organisation and all it starts with; what is there already (by its key) is left alone. For
+    /// [`Store::commit_to_directory`].
+    pub fn commit(&self) -> Commit {
+        let mut commit = Commit::new();
+        let organization = &self.organization;
+        commit.step_any_rows(
+            "INSERT INTO organizations (id, tenant_id, name, domain)
+             VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO NOTHING",
+            vec![
+                (&organization.id).into(),
+                organization.tenant_id.into(),
+                organization.name.as_str().into(),
+                organization.domain.clone().into(),
+            ],
+        );
+        // The first business profile has the id of the default location, so that it too can be known beforehand.
+        let business_profile_id = self.locations.iter().find(|it| it.is_default).map(|it| it.id);
+        if let Some(id) = business_profile_id {
+            commit.step_any_rows(
+                "INSERT INTO business_profiles (id, organization_id, number, profile)
+                 VALUES ($1, $2, 1, $3)
+                 ON CONFLICT DO NOTHING",
+                vec![id.into(), (&organization.id).into(), FIRST_BUSINESS_PROFILE.into()],
+            );
+        }
+        for location in &self.locations {
+            commit.step_any_rows(
+                "INSERT INTO locations (id, organization_id, mpn_id, name, is_default, business_profile_id)
+                 VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT DO NOTHING",
+                vec![
+                    location.id.into(),
+                    (&location.organization_id).into(),
+                    location.mpn_id.as_str().into(),
+                    location.name.as_str().into(),
+                    location.is_default.into(),
+                    business_profile_id.into(),
+                ],
+            );
+        }
+        for solution in &self.solutions {
+            commit.step_any_rows(
+                "INSERT INTO solutions (id_key, id, organization_id, name)
+                 VALUES ($1, $2, $3, $4)
+                 ON CONFLICT DO NOTHING",
+                vec![
+                    solution.id.to_lowercase().into(),
+                    solution.id.as_str().into(),
+                    (&solution.organization_id).into(),
+                    solution.name.as_str().into(),
+                ],
+            );
+        }
+        for application in &self.applications {
+            commit.step_any_rows(
+                "INSERT INTO applications (id, organization_id, name, secret_hash)
+                 VALUES ($1, $2, $3, $4)
+                 ON CONFLICT DO NOTHING",
+                vec![
+                    application.id.into(),
+                    (&application.organization_id).into(),
+                    application.name.as_str().into(),
+                    application.secret_hash.as_ref().map(<[u8; 32]>::as_slice).into(),
+                ],
+            );
+        }
+        for user in &self.users {
+            commit.step_any_rows(INSERT_USER_OR_LEAVE, user_values(user));
+        }
+        commit
     }
 }
 

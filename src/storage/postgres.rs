@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{
     Commit, Conflict, Mode, StoreError, changes,
-    commit::Step,
+    commit::{Step, Urgency},
     list::{Bounded, Lanes, SHORT},
     value::{Row, Value},
 };
@@ -199,7 +199,11 @@ async fn write(client: &Object, commit: &Commit) -> Result<(), StoreError> {
     // BEGIN and every statement are sent before the first answer is awaited.
     let executed =
         try_join_all(steps.iter().zip(&statements).map(|(step, statement)| execute(client, step, statement)));
-    let (begun, executed) = join(client.batch_execute("BEGIN"), executed).await;
+    let begin = match commit.urgency {
+        Urgency::Spare => "BEGIN; SET LOCAL synchronous_commit = off",
+        Urgency::Patient | Urgency::Prompt => "BEGIN",
+    };
+    let (begun, executed) = join(client.batch_execute(begin), executed).await;
     let outcome = begun.map_err(StoreError::Postgres).and(executed);
     match outcome {
         Ok(_) => Ok(client.batch_execute("COMMIT").await?),

@@ -377,7 +377,7 @@ pub(super) fn stored_referral(row: &mut Row) -> Result<StoredReferral, StoreErro
     })
 }
 
-fn visible_referral(scope: &Scope, mut row: Row) -> Result<VisibleReferral, StoreError> {
+pub(super) fn visible_referral(scope: &Scope, mut row: Row) -> Result<VisibleReferral, StoreError> {
     let stored = stored_referral(&mut row)?;
     let viewer = scope.organization_id();
     let own_inviter = row.text_or_null(7)?;

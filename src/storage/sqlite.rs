@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Commit, Mode, SQLITE_VERSION_MIN, StoreError, changes,
-    commit::Step,
+    commit::{Step, Urgency},
     growth::Growth,
     list::{Bounded, Lanes, functions},
     value::{Row, Value},
@@ -33,6 +33,10 @@ const GROUP_MAX: usize = 256;
 const QUEUE_MAX: usize = 4096;
 /// How long a commit may wait before it is refused.
 const QUEUE_WAIT: Duration = Duration::from_secs(10);
+/// Writes of people that follow each other so quickly let what nobody waits for wait, this long at most: it goes to the
+/// disk with the next of them, instead of having them wait for an fsync of its own.
+const QUICK: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_millis(5);
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 const STATEMENTS_CACHED: usize = 128;
 /// Steps of SQLite's machine between two looks at the clock: some hundred microseconds.
@@ -74,6 +78,16 @@ impl Sqlite {
             Mode::ReadOnly => return Err(StoreError::Missing { path: path.to_owned() }),
         };
         Ok(Self { path: path.to_owned(), readers: Mutex::default(), writer, lanes: Lanes::default() })
+    }
+
+    /// Returns where the file is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the folder of its copies, beside it.
+    pub(super) fn snapshots(&self) -> PathBuf {
+        self.path.with_file_name("snapshots")
     }
 
     /// Reads rows on the calling thread.
@@ -148,6 +162,12 @@ impl Sqlite {
     }
 }
 
+/// Teaches a connection the functions that the schema may call.
+pub(super) fn register_functions(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_WAIT)?;
+    Ok(functions::register(connection)?)
+}
+
 fn prepare(connection: &Connection, pragmas: &str) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_WAIT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
@@ -168,7 +188,7 @@ fn start_writer(path: &Path, growth: Growth) -> Result<SyncSender<Job>, StoreErr
     let connection = Connection::open(path)?;
     prepare(&connection, WRITER_PRAGMAS)?;
     let (jobs, queue) = sync_channel(QUEUE_MAX);
-    let writer = Writer { connection, next_position: None, growth };
+    let writer = Writer { connection, next_position: None, growth, pace: Pace::default() };
     thread::Builder::new()
         .name("sqlite-writer".to_owned())
         .spawn(move || writer.run(&queue))
@@ -181,6 +201,27 @@ struct Writer {
     /// The next place in the log; `None` until it is looked up.
     next_position: Option<i64>,
     growth: Growth,
+    pace: Pace,
+}
+
+/// How quickly commits follow each other that somebody waits for.
+#[derive(Default)]
+struct Pace {
+    last: Option<Instant>,
+    is_quick: bool,
+}
+
+impl Pace {
+    fn note(&mut self, now: Instant) {
+        self.is_quick = self.last.is_some_and(|it| now.duration_since(it) < QUICK);
+        self.last = Some(now);
+    }
+
+    /// Returns how long what nobody waits for is kept back.
+    fn patience(&self) -> Duration {
+        let is_going_on = self.is_quick && self.last.is_some_and(|it| it.elapsed() < QUICK);
+        if is_going_on { PATIENCE } else { Duration::ZERO }
+    }
 }
 
 /// Who waits for a commit.
@@ -191,6 +232,7 @@ impl Writer {
     fn run(mut self, queue: &Receiver<Job>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while let Ok(first) = queue.recv() {
+            let began = Instant::now();
             let mut next = Some(first);
             while let Some(job) = next.take() {
                 match job {
@@ -201,14 +243,31 @@ impl Writer {
                     Job::Work(work) => {
                         self.write(&mut group);
                         work(&mut self.connection);
+                        // The work may have put another log in the place of this one.
+                        self.next_position = None;
                     }
                 }
                 if group.len() < GROUP_MAX {
-                    next = queue.try_recv().ok();
+                    next = self.next(queue, &group, began);
                 }
+            }
+            if group.iter().any(|(commit, _)| commit.urgency == Urgency::Prompt) {
+                self.pace.note(Instant::now());
             }
             self.write(&mut group);
         }
+    }
+
+    /// Returns what else goes into a group that was begun at `began`.
+    fn next(&self, queue: &Receiver<Job>, group: &[(Commit, Done)], began: Instant) -> Option<Job> {
+        if let Ok(job) = queue.try_recv() {
+            return Some(job);
+        }
+        if group.is_empty() || group.iter().any(|(commit, _)| commit.urgency == Urgency::Prompt) {
+            return None;
+        }
+        let patience = self.pace.patience().saturating_sub(began.elapsed());
+        if patience.is_zero() { None } else { queue.recv_timeout(patience).ok() }
     }
 
     /// Writes a group in one transaction and tells everybody who waits.

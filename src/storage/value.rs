@@ -201,6 +201,13 @@ impl Row {
         self.int(column).map(Timestamp::from_ticks)
     }
 
+    pub(super) fn timestamp_or_null(&self, column: usize) -> Result<Option<Timestamp>, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.timestamp(column).map(Some),
+        }
+    }
+
     pub(super) fn text(&self, column: usize) -> Result<String, StoreError> {
         match self.0.get(column) {
             Some(Value::Text(value)) => Ok(value.clone()),

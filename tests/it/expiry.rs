@@ -345,6 +345,17 @@ async fn an_answer_and_the_expiry_that_race_have_one_winner(#[case] backend: Bac
 
 const CLOCK: &str = "/sandbox/clock";
 
+/// Returns what is said of a clock that runs.
+fn still(now: &str, offset: &str) -> Value {
+    json!({"now": now, "offset": offset, "frozen": false})
+}
+
+/// Returns what is said of one that was put forward.
+fn moved(now: &str, offset: &str, expired: u64) -> Value {
+    json!({"now": now, "offset": offset, "frozen": false, "expired": expired, "acted": 0, "generated": 0,
+        "webhooksWaiting": 0})
+}
+
 async fn put_forward(server: &Server, body: impl ToString) -> Answer {
     let request = with_headers(Method::POST, CLOCK, &[("content-type", "application/json")]);
     server.send(request.body(body.to_string().into()).unwrap()).await
@@ -358,24 +369,24 @@ async fn putting_the_clock_forward_expires_what_is_due_before_it_answers(#[case]
     let world = World::sandbox(backend).await;
     let (first, second) = (invite(&world).await, invite(&world).await);
     let before = world.get_anonymously(CLOCK).await;
-    assert_eq!((before.status, before.json()), (StatusCode::OK, json!({"now": START, "offset": "PT0S"})));
+    assert_eq!((before.status, before.json()), (StatusCode::OK, still(START, "PT0S")));
 
     let answer = put_forward(&world, json!({"advance": "13 days"})).await;
-    let nothing = json!({"now": "2026-12-05T09:30:00.1234567Z", "offset": "P13D", "expired": 0});
+    let nothing = moved("2026-12-05T09:30:00.1234567Z", "P13D", 0);
     assert_eq!((answer.status, answer.json()), (StatusCode::OK, nothing));
     let answer = put_forward(&world, json!({"advance": "P2D"})).await;
-    let both = json!({"now": "2026-12-07T09:30:00.1234567Z", "offset": "P15D", "expired": 2});
+    let both = moved("2026-12-07T09:30:00.1234567Z", "P15D", 2);
     assert_eq!((answer.status, answer.json()), (StatusCode::OK, both));
     assert_eq!(put_forward(&world, json!({"advance": 90})).await.json()["expired"], 0);
 
     for id in [first, second] {
         assert_eq!(text(&read(&world, FAY, &id).await, "/substatus"), "Expired");
-        assert_eq!(text(&read(&world, ALEX, &id).await, "/closedDateTime"), "2026-12-07T09:30:00.1234567Z");
+        assert_eq!(text(&read(&world, ALEX, &id).await, "/closedDateTime"), DEADLINE, "at its own moment");
     }
     let made = world.post(ALEX, FIXTURE).await.created();
     assert_eq!(text(&made, "/createdDateTime"), "2026-12-07T09:31:30.1234567Z", "every part goes by it");
     let now = world.get_anonymously(CLOCK).await.json();
-    assert_eq!(now, json!({"now": "2026-12-07T09:31:30.1234567Z", "offset": "P15DT1M30S"}));
+    assert_eq!(now, still("2026-12-07T09:31:30.1234567Z", "P15DT1M30S"));
     assert_eq!(problems(&world).await, Vec::<String>::new());
 }
 
@@ -483,7 +494,7 @@ async fn a_step_that_is_none_is_refused_and_moves_nothing(#[case] backend: Backe
 
         assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{headers:?}");
     }
-    assert_eq!(world.get_anonymously(CLOCK).await.json(), json!({"now": START, "offset": "PT0S"}));
+    assert_eq!(world.get_anonymously(CLOCK).await.json(), still(START, "PT0S"));
 }
 
 #[rstest]

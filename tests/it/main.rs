@@ -11,11 +11,13 @@
 
 mod access;
 mod administration;
+mod audit;
 mod batch;
 mod changes;
 mod cli;
 mod create;
 mod expiry;
+mod faults;
 mod feed;
 mod idempotency;
 mod isolation;
@@ -24,11 +26,14 @@ mod lifecycle;
 mod list;
 mod log;
 mod metadata;
+mod notices;
 mod openapi;
 mod outbound;
 mod races;
 mod read;
 mod refusals;
+mod request_log;
+mod sandbox;
 mod sight;
 mod signatures;
 mod storage;

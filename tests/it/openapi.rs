@@ -36,7 +36,7 @@ const TOKEN_V1: &str = "/{tenant}/oauth2/token";
 const TOKEN_V2: &str = "/{tenant}/oauth2/v2.0/token";
 
 /// Every operation that is served, but for the description and its page.
-const OPERATIONS: [(&str, &str); 67] = [
+const OPERATIONS: [(&str, &str); 76] = [
     ("get", ROOT),
     ("get", SCHEMA),
     ("get", REFERRALS),
@@ -47,6 +47,7 @@ const OPERATIONS: [(&str, &str); 67] = [
     ("get", FEED),
     ("get", STREAM),
     ("get", AUDIT),
+    ("get", "/auditactivity/v1/auditrecords/{id}"),
     ("get", ONE),
     ("put", ONE),
     ("patch", ONE),
@@ -79,6 +80,7 @@ const OPERATIONS: [(&str, &str); 67] = [
     ("post", TOKEN_V1),
     ("post", TOKEN_V2),
     ("get", "/cert/{file}"),
+    ("get", "/v1.0/engagements/requests"),
     ("get", "/v1.0/engagements/webhooks"),
     ("post", "/v1.0/engagements/webhooks"),
     ("delete", WEBHOOK),
@@ -94,6 +96,13 @@ const OPERATIONS: [(&str, &str); 67] = [
     ("post", "/v1.0/engagements/webhooks/{id}/resume"),
     ("post", "/v1.0/engagements/webhooks/{id}/rotateSecret"),
     ("post", "/v1.0/engagements/webhooks/{id}/test"),
+    ("get", "/v1.0/engagements/notices"),
+    ("post", "/v1.0/engagements/notices/read"),
+    ("post", "/v1.0/engagements/notices/{id}/read"),
+    ("get", "/v1.0/engagements/notices/preferences"),
+    ("put", "/v1.0/engagements/notices/preferences"),
+    ("get", "/unsubscribe/{token}"),
+    ("post", "/unsubscribe/{token}"),
     ("get", REGISTRATION),
     ("post", REGISTRATION),
     ("put", REGISTRATION),
@@ -496,6 +505,42 @@ async fn every_answer_of_the_sandbox_fits_its_schema(#[case] backend: Backend) {
     }
     let silent = with_headers(Method::POST, path, &[]).body("{}".into()).unwrap();
     assert_described(&description, ("post", path), 415, &world.send(silent).await);
+
+    let (path, body) =
+        ("/sandbox/faults", "/paths/~1sandbox~1faults/post/requestBody/content/application~1json/schema");
+    for (sent, status) in [
+        (
+            json!({"kind": "throttled", "count": 1, "probability": 0.5, "route": "/v1.0/*", "method": "GET"}),
+            201,
+        ),
+        (json!({"kind": "cutAnswer", "cut": "inBody", "organization": CONTOSO}), 201),
+        (json!({"kind": "nonsense"}), 400),
+        (json!({"count": 1}), 400),
+        (json!({"kind": "delay", "delayMs": 0}), 400),
+    ] {
+        let request = with_headers(Method::POST, path, &json_type).body(sent.to_string().into()).unwrap();
+        assert_described(&description, ("post", path), status, &world.send(request).await);
+        let fits = violations(&description, description.pointer(body).unwrap(), &sent).is_empty();
+        assert_eq!(fits, status == 201, "{sent}");
+    }
+    assert_described(&description, ("get", path), 200, &world.get_anonymously(path).await);
+    let log = "/v1.0/engagements/requests";
+    assert_described(
+        &description,
+        ("get", log),
+        200,
+        &world.get_path(ALEX, &format!("{log}?include=bodies"), &[]).await,
+    );
+    assert_described(
+        &description,
+        ("get", log),
+        400,
+        &world.get_path(ALEX, &format!("{log}?limit=0"), &[]).await,
+    );
+    let all = "/sandbox/requests";
+    let answer = world.get_anonymously(&format!("{all}?include=bodies")).await;
+    assert!(answer.json()["value"].as_array().unwrap().len() > 10);
+    assert_described(&description, ("get", all), 200, &answer);
 }
 
 #[rstest]

@@ -119,18 +119,73 @@ impl Database {
         match backend {
             Backend::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
             Backend::Postgres => {
-                static NUMBER: AtomicU64 = AtomicU64::new(0);
                 let server = std::env::var("LIAISON_TEST_POSTGRES_URL").expect(
                     "LIAISON_TEST_POSTGRES_URL names no PostgreSQL server; run `cargo xtask test`, which starts one",
                 );
-                let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-                let name = format!("liaison_it_{}_{number}", std::process::id());
-                let client = connect(&server).await;
-                client.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await.unwrap();
-                client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
-                Self::Postgres { server, name }
+                Self::create_in(server, "").await
             }
         }
+    }
+
+    async fn create_in(server: String, template: &str) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("liaison_it_{}_{number}", std::process::id());
+        let client = connect(&server).await;
+        client.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await.unwrap();
+        client.batch_execute(&format!("CREATE DATABASE {name} {template}")).await.unwrap();
+        Self::Postgres { server, name }
+    }
+
+    /// Makes a copy of one that holds the sandbox's companies and the keys: made once, copied for each test.
+    async fn seeded(backend: Backend) -> Self {
+        static SQLITE: OnceCell<Database> = OnceCell::const_new();
+        static POSTGRES: OnceCell<Database> = OnceCell::const_new();
+        let template = match backend {
+            Backend::Sqlite => &SQLITE,
+            Backend::Postgres => &POSTGRES,
+        };
+        match template.get_or_init(|| Self::template(backend)).await {
+            Self::Sqlite(template) => {
+                let folder = tempfile::tempdir().unwrap();
+                std::fs::copy(template.path().join("copy"), folder.path().join("liaison.sqlite")).unwrap();
+                Self::Sqlite(folder)
+            }
+            Self::Postgres { server, name: template } => {
+                Self::create_in(server.clone(), &format!("TEMPLATE {template}")).await
+            }
+        }
+    }
+
+    /// Makes what is copied for each test, and closes it.
+    async fn template(backend: Backend) -> Self {
+        let database = Self::create(backend).await;
+        let clock = Clock::fixed(Timestamp::parse(START).unwrap());
+        let options = StoreOptions { target: database.target(), mode: Mode::ReadWrite };
+        let store = Store::open(&options, clock).await.unwrap();
+        store.migrate().await.unwrap();
+        store.insert_first_signing_key(SIGNING_KEY.clone()).await.unwrap();
+        for key in webhook_keys().await {
+            store.insert_webhook_key(key.clone()).await.unwrap();
+        }
+        for company in seed::organizations(&PASSWORD_HASH) {
+            store.insert_organization(company).await.unwrap();
+        }
+        drop(store);
+        match &database {
+            Self::Sqlite(folder) => {
+                let copy = folder.path().join("copy");
+                database.execute(&format!("VACUUM INTO '{}'", copy.display())).await;
+            }
+            Self::Postgres { server, name } => {
+                let close = format!(
+                    "ALTER DATABASE {name} ALLOW_CONNECTIONS false;
+                     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"
+                );
+                connect(server).await.batch_execute(&close).await.unwrap();
+            }
+        }
+        database
     }
 
     /// Returns where it is.
@@ -267,18 +322,10 @@ impl World {
 
         let now = Arc::new(AtomicI64::new(Timestamp::parse(START).unwrap().ticks()));
         let clock = clock(&now);
-        let database = Database::create(backend).await;
+        let database = Database::seeded(backend).await;
         let options = StoreOptions { target: database.target(), mode: Mode::ReadWrite };
         let store = Store::open(&options, clock.clone()).await.unwrap();
-        store.migrate().await.unwrap();
         store.start_background();
-        store.insert_first_signing_key(SIGNING_KEY.clone()).await.unwrap();
-        for key in webhook_keys().await {
-            store.insert_webhook_key(key.clone()).await.unwrap();
-        }
-        for company in seed::organizations(&PASSWORD_HASH) {
-            store.insert_organization(company).await.unwrap();
-        }
 
         let clock = server_clock(&store, clock, is_sandbox).await;
         let server = Server::open(config, store, clock, random(2026)).await;

@@ -1,11 +1,12 @@
-//! `cargo xtask bench`: the server beside a minimal one and one that only answers, under the same load; `list` is told
-//! in its own file.
+//! `cargo xtask bench`: the server beside a minimal one and one that only answers, under the same load; `list` and
+//! `webhooks` are told in their own files.
 //!
 //! Each server runs alone, in alternating rounds, from an empty folder and an empty database; the table
 //! shows medians. Processor time per request is the number to read: it does not depend on what else the
 //! machine does, or on how much of it the load generator takes.
 
 pub(crate) mod list;
+pub(crate) mod webhooks;
 
 use std::{
     os::unix::process::CommandExt,
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Get(Options),
     /// Lists of referrals, at several sizes of the database
     List(list::Options),
+    /// Deliveries of webhooks, and what they cost who writes
+    Webhooks(webhooks::Options),
 }
 
 /// Options of `cargo xtask bench create` and `get`.
@@ -141,7 +144,11 @@ impl Subject {
 /// Measures, and prints a table per database.
 pub(crate) fn run(command: &Command) -> Result<()> {
     let workspace = Workspace::find()?;
-    let is_for_real = !matches!(command, Command::List(list) if list.is_trial());
+    let is_for_real = match command {
+        Command::Create(_) | Command::Get(_) => true,
+        Command::List(options) => !options.is_trial(),
+        Command::Webhooks(options) => !options.is_trial(),
+    };
     if cfg!(debug_assertions) && is_for_real {
         return run_release(&workspace);
     }
@@ -150,6 +157,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
         Command::Create(options) => run_points(&workspace, Operation::Create, options),
         Command::Get(options) => run_points(&workspace, Operation::Get, options),
         Command::List(options) => list::run(&workspace, options),
+        Command::Webhooks(options) => webhooks::run(&workspace, options),
     }
 }
 
@@ -245,6 +253,7 @@ fn measure_once(
         program: workspace.binary(program, Profile::Release)?,
         data: scratch.path().to_owned(),
         database_url: postgres.map(|it| it.create_database(name)).transpose()?,
+        has_request_log: false,
     };
     let server = setup.start()?;
     let client = Arc::new(Client::new(&server)?);

@@ -96,6 +96,7 @@ pub(crate) fn check(
         program: program.to_owned(),
         data: scratch.path().to_owned(),
         database_url: postgres.as_ref().map(|it| it.create_database("crash")).transpose()?,
+        has_request_log: true,
     };
     let result = kill_and_look(options, &setup, seed);
     keep_on_failure(result.is_err(), &mut scratch);

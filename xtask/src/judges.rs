@@ -1,11 +1,15 @@
-//! Other people's tools as judges of a real server: of its `$metadata`, of its lists in the hands of OData clients, and of
-//! signatures in the hands of receivers.
+//! Other people's tools as judges of a real server: of its `$metadata`, of its lists in the hands of OData clients, of
+//! signatures in the hands of receivers, and of its mails.
 //!
 //! The scripts are in `xtask/judges`; each says what it judges. The packages are the authors' own, at fixed versions.
 
+mod mails;
+pub(crate) mod quickstarts;
 mod receivers;
+pub(crate) mod sink;
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -34,6 +38,10 @@ pub(crate) struct Judges {
     python: PathBuf,
     /// A Python with what receivers of webhooks verify with.
     receiver_python: PathBuf,
+    /// A Python with a client of NATS.
+    nats_python: PathBuf,
+    /// A Python with a mail server.
+    mail_python: PathBuf,
 }
 
 impl Judges {
@@ -43,6 +51,8 @@ impl Judges {
             home: tools::node_judges(workspace)?,
             python: tools::python_with_odata(workspace)?,
             receiver_python: tools::python_with_webhooks(workspace)?,
+            nats_python: tools::python_with_nats(workspace)?,
+            mail_python: tools::python_with_mail_server(workspace)?,
         })
     }
 
@@ -83,6 +93,29 @@ impl Judges {
         receivers::check(self, server, folder)
     }
 
+    /// Has what a server mails taken by a mail server and read, and its link to stop clicked. `request` is the create call of
+    /// the documentation.
+    pub(crate) fn check_mails(
+        &self,
+        liaison: &Path,
+        database_url: Option<String>,
+        (request, folder): (&Path, &Path),
+    ) -> Result<()> {
+        mails::check(self, liaison, database_url, (request, folder))
+    }
+
+    /// Has clients meet faults on demand, and the request log judged as an HTTP Archive. `folder` takes what they send.
+    pub(crate) fn check_faults(&self, server: &Server, folder: &Path) -> Result<()> {
+        let file = folder.join("deal.json");
+        fs::write(&file, deal(&serde_json::from_str(CREATE_REQUEST)?, 1).to_string())?;
+        let mut python = Command::new(&self.python);
+        python.arg("-B").arg(self.home.join("faults.py")).arg(server.base_url());
+        python.env("LIAISON_TOKEN", server.token()?);
+        process::run("meeting faults with requests and urllib3", python.arg(&file))?;
+        let mut node = self.node("faults.mjs", server)?;
+        process::run("meeting faults with fetch, and reading the log as HAR", node.arg(&file))
+    }
+
     fn node(&self, script: &str, server: &Server) -> Result<Command> {
         let mut node = Command::new("node");
         node.arg(self.home.join(script)).arg(server.base_url()).env("LIAISON_TOKEN", server.token()?);
@@ -105,7 +138,7 @@ fn create_deals(server: &Server) -> Result<()> {
 }
 
 /// Returns the deal of a number: of the caller's own, and every seventh with a reference that is hard to quote.
-fn deal(fixture: &Value, number: u64) -> Value {
+pub(crate) fn deal(fixture: &Value, number: u64) -> Value {
     let mut deal = fixture.clone();
     let reference = number.is_multiple_of(7).then(|| format!("it's 50%_& +#/é {number}"));
     for (pointer, value) in [

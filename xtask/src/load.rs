@@ -190,7 +190,8 @@ async fn exchange(
     }
 }
 
-async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
+/// Opens a connection that is kept.
+pub(crate) async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
     let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
     stream.set_nodelay(true)?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await.context("HTTP handshake")?;
@@ -199,7 +200,8 @@ async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>> {
     Ok(sender)
 }
 
-async fn answer(sender: &mut SendRequest<Full<Bytes>>, call: Call) -> Result<(StatusCode, Bytes)> {
+/// Sends one request and reads its answer to the end.
+pub(crate) async fn answer(sender: &mut SendRequest<Full<Bytes>>, call: Call) -> Result<(StatusCode, Bytes)> {
     sender.ready().await.context("the connection was closed")?;
     let response = sender.send_request(call).await.context("the request was not answered")?;
     let status = response.status();

@@ -2,12 +2,15 @@
 //!
 //! * `test` runs every test on both databases, then the contract, PATCH, OData and crash checks on a real server.
 //! * `bench` measures the server beside the machine's own limits.
+//! * `conform` plays the contract's scenarios against the server, and against broken ones.
+//! * `quickstarts` runs those of the documentation.
 //! * `crash` kills the server again and again and looks for what it had acknowledged.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to whoever ran it")]
 #![expect(clippy::disallowed_methods, reason = "a tool measures real time; the bans guard the server")]
 
 mod bench;
+mod conform;
 mod crash;
 mod judges;
 mod limits;
@@ -40,6 +43,10 @@ enum Command {
     Bench(bench::Command),
     /// Kills the server at random moments and looks for every acknowledged referral.
     Crash(crash::Options),
+    /// Has the conformance runner judge the server, and broken servers judge the runner.
+    Conform(conform::Options),
+    /// Runs the quick starts of the documentation.
+    Quickstarts,
     /// Runs one of the servers that `bench` compares with.
     #[command(hide = true)]
     Limits(limits::Options),
@@ -50,6 +57,8 @@ fn main() -> ExitCode {
         Command::Test(options) => suite::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Crash(options) => crash::run(&options),
+        Command::Conform(options) => conform::run(&options),
+        Command::Quickstarts => judges::quickstarts::run(),
         Command::Limits(options) => limits::run(&options),
     };
     match result {

@@ -66,6 +66,8 @@ pub(crate) struct Setup {
     pub(crate) data: PathBuf,
     /// PostgreSQL, or SQLite in the data folder.
     pub(crate) database_url: Option<String>,
+    /// Whether it keeps the request log of a sandbox; a measured one serves as an installation does.
+    pub(crate) has_request_log: bool,
 }
 
 /// A running server.
@@ -90,23 +92,39 @@ impl Kind {
 impl Setup {
     /// Starts the process without waiting until it answers.
     pub(crate) fn spawn(&self) -> Result<Process> {
+        self.spawn_with(&[])
+    }
+
+    /// The same, with settings by the names of their environment variables.
+    fn spawn_with(&self, settings: &[(&str, String)]) -> Result<Process> {
         fs::create_dir_all(&self.data)?;
         let mut command = Command::new(&self.program);
         match self.kind {
             Kind::Liaison => {
-                command.args(["serve", "--sandbox", "--ops-listen", "127.0.0.1:0"]).envs(SETTINGS)
+                command.args(["serve", "--sandbox", "--ops-listen", "127.0.0.1:0"]).envs(SETTINGS);
+                if !self.has_request_log {
+                    command.env("LIAISON__REQUESTS__ENABLED", "false");
+                }
             }
-            Kind::Minimal | Kind::Eager | Kind::Bare => command.args(["limits", self.kind.name()]),
-        };
+            Kind::Minimal | Kind::Eager | Kind::Bare => {
+                command.args(["limits", self.kind.name()]);
+            }
+        }
         command.args(["--listen", "127.0.0.1:0"]);
         // Relative to the data folder, so that a configuration file of the developer has no part in it.
         command.current_dir(&self.data).args(self.place());
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
         Process::spawn(self.kind.name(), &mut command, &self.data.join("server.log"))
     }
 
     /// Starts the server and waits until it answers.
     pub(crate) fn start(&self) -> Result<Server> {
-        let mut process = self.spawn()?;
+        self.start_with(&[])
+    }
+
+    /// The same, with settings by the names of their environment variables.
+    pub(crate) fn start_with(&self, settings: &[(&str, String)]) -> Result<Server> {
+        let mut process = self.spawn_with(settings)?;
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
             process.ensure_running()?;
@@ -182,6 +200,13 @@ impl Server {
     /// Returns where it listens.
     pub(crate) fn address(&self) -> Result<SocketAddr> {
         socket_address(&self.base_url)
+    }
+
+    /// Returns where it tells operators how it is.
+    pub(crate) fn operations_address(&self) -> Result<SocketAddr> {
+        let log = fs::read_to_string(self.setup.data.join("server.log"))?;
+        let mut printed = log.lines().rev().filter_map(|it| it.strip_prefix("Health, metrics"));
+        socket_address(printed.next().context("the server does not say where operators ask")?.trim())
     }
 
     /// Returns the process id.

@@ -1,21 +1,22 @@
-//! `cargo xtask test`: every test on both databases, then the contract, PATCH, OData, webhook and crash checks on a
-//! real server.
+//! `cargo xtask test`: every test on both databases, then the contract, PATCH, OData, webhook, sink, mail, fault,
+//! quick-start, conformance and crash checks on a real server.
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex, PoisonError},
+    thread,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::{
     bench::Database,
-    crash,
-    judges::Judges,
+    conform, crash,
+    judges::{Judges, quickstarts, sink},
     load::{self, Plan, Stop, judge_success},
     postgres::{Durability, Postgres},
     process,
@@ -29,7 +30,7 @@ const POSTGRES_URL_VARIABLE: &str = "LIAISON_TEST_POSTGRES_URL";
 
 /// How many requests the contract check makes of each kind for each operation. What answers on PostgreSQL is the same
 /// program with other statements beneath it, so fewer will do there.
-const CONTRACT_EXAMPLES_MAX: [&str; 2] = ["20", "5"];
+const CONTRACT_EXAMPLES_MAX: [&str; 2] = ["10", "3"];
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
@@ -37,6 +38,16 @@ pub(crate) struct Options {
     /// Runs only the tests whose names contain this, and none of the checks of a real server.
     #[arg(long)]
     filter: Option<String>,
+    /// Runs only this check of a real server, with the build that is there.
+    #[arg(long, conflicts_with = "filter")]
+    check: Option<Check>,
+}
+
+/// Checks of a real server that can be run alone.
+#[derive(Clone, Copy, ValueEnum)]
+enum Check {
+    /// What is published to a broker.
+    Sink,
 }
 
 /// Installs what is missing, then runs everything; the first failure ends it.
@@ -44,28 +55,60 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let workspace = Workspace::find()?;
     let postgres = Postgres::start(&workspace, Durability::Off)?;
     println!("== a throwaway PostgreSQL is running for the tests");
+    if let Some(Check::Sink) = options.check {
+        let (judges, liaison) = (Judges::find(&workspace)?, workspace.binary("liaison", Profile::Debug)?);
+        return check_sinks(&workspace, &judges, &liaison, &postgres);
+    }
     let mut tests = workspace.cargo();
     tests.args(["test", "--workspace", "--locked"]).env(POSTGRES_URL_VARIABLE, postgres.url());
     if let Some(filter) = &options.filter {
         process::run("running tests that match the filter", tests.arg("--").arg(filter))?;
-        println!("== filtered: the contract, PATCH, OData, webhook and crash checks were not run");
+        println!("== filtered: the checks of a real server were not run");
         return Ok(());
     }
     let schemathesis = tools::schemathesis(&workspace)?;
     let python = tools::python_with_jsonpatch(&workspace)?;
     let judges = Judges::find(&workspace)?;
+    let quickstart_python = tools::python_with_quickstarts(&workspace)?;
     process::run("running the tests", &mut tests)?;
     // The tests have built both programs, with the same features.
     let liaison = workspace.binary("liaison", Profile::Debug)?;
-    check_contract(&workspace, &schemathesis, &liaison, None)?;
-    check_contract(&workspace, &schemathesis, &liaison, Some(postgres.create_database("contract")?))?;
-    check_patches(&workspace, &python, &liaison, None)?;
-    check_patches(&workspace, &python, &liaison, Some(postgres.create_database("patches")?))?;
-    check_odata(&workspace, &judges, &liaison, None)?;
-    check_odata(&workspace, &judges, &liaison, Some(postgres.create_database("odata")?))?;
-    check_webhooks(&workspace, &judges, &liaison, None)?;
-    check_webhooks(&workspace, &judges, &liaison, Some(postgres.create_database("webhooks")?))?;
+    let checks = Checks { workspace: &workspace, schemathesis, python, judges, liaison: &liaison };
+    // Most checks keep one processor busy at a time.
+    thread::scope(|scope| {
+        let on_postgres = scope.spawn(|| {
+            checks.run(&|name| postgres.create_database(name).map(Some))?;
+            quickstarts::check(&workspace, &quickstart_python, &tools::node_judges(&workspace)?, &liaison)
+        });
+        let on_sqlite = checks.run(&|_| Ok(None));
+        on_sqlite
+            .and(on_postgres.join().unwrap_or_else(|_| Err(anyhow!("the checks on PostgreSQL panicked"))))
+    })?;
     check_crashes(&workspace, &liaison)
+}
+
+/// What the checks of a real server need.
+struct Checks<'a> {
+    workspace: &'a Workspace,
+    schemathesis: PathBuf,
+    python: PathBuf,
+    judges: Judges,
+    liaison: &'a Path,
+}
+
+impl Checks<'_> {
+    /// Runs those that both databases have to pass; `database` makes one of a name.
+    fn run(&self, database: &dyn Fn(&str) -> Result<Option<String>>) -> Result<()> {
+        let Self { workspace, schemathesis, python, judges, liaison } = self;
+        check_contract(workspace, schemathesis, liaison, database("contract")?)?;
+        check_patches(workspace, python, liaison, database("patches")?)?;
+        check_odata(workspace, judges, liaison, database("odata")?)?;
+        check_webhooks(workspace, judges, liaison, database("webhooks")?)?;
+        check_sink(workspace, judges, liaison, database("sink")?)?;
+        conform::check(workspace, liaison, database("conform")?)?;
+        check_mails(workspace, judges, liaison, database("mails")?)?;
+        check_faults(workspace, judges, liaison, database("faults")?)
+    }
 }
 
 /// Sends what the OpenAPI document allows, and what it does not, to a real server.
@@ -124,8 +167,8 @@ parameters = {{ "path.id" = "{changed}" }}
             "1",
         ])
         .arg("--generation-deterministic")
-        // Its token would not survive that.
-        .args(["--exclude-path", "/sandbox/clock"])
+        // Its token would not survive that, nor would the data.
+        .args(["--exclude-path-regex", "^/sandbox/"])
         // Its answer has no end.
         .args(["--exclude-path", "/v1.0/engagements/referrals/changes/stream"])
         .args(["--request-timeout", "20"]);
@@ -184,13 +227,61 @@ fn check_webhooks(
     server.stop()
 }
 
+fn check_sinks(workspace: &Workspace, judges: &Judges, liaison: &Path, postgres: &Postgres) -> Result<()> {
+    check_sink(workspace, judges, liaison, None)?;
+    check_sink(workspace, judges, liaison, Some(postgres.create_database("sink")?))
+}
+
+/// Has what a real server publishes to a real broker read by somebody else's client.
+fn check_sink(
+    workspace: &Workspace,
+    judges: &Judges,
+    liaison: &Path,
+    database_url: Option<String>,
+) -> Result<()> {
+    println!("== the sink on {}", name_of(database_url.as_ref()));
+    let scratch = workspace.scratch("sink")?;
+    let data = scratch.path().join("data");
+    let setup =
+        Setup { kind: Kind::Liaison, program: liaison.to_owned(), data, database_url, has_request_log: true };
+    sink::check(judges, &setup, scratch.path())
+}
+
+/// Has what a real server mails taken by a mail server and read by a library that other people wrote.
+fn check_mails(
+    workspace: &Workspace,
+    judges: &Judges,
+    liaison: &Path,
+    database_url: Option<String>,
+) -> Result<()> {
+    println!("== mails on {}", name_of(database_url.as_ref()));
+    let scratch = workspace.scratch("mails")?;
+    let request = workspace.root.join("tests/data/create-shared.request.json");
+    judges.check_mails(liaison, database_url, (&request, scratch.path()))
+}
+
+/// Has other people's clients meet faults on demand.
+fn check_faults(
+    workspace: &Workspace,
+    judges: &Judges,
+    liaison: &Path,
+    database_url: Option<String>,
+) -> Result<()> {
+    println!("== faults on {}", name_of(database_url.as_ref()));
+    let scratch = workspace.scratch("faults")?;
+    let server = start(&scratch, liaison, database_url)?;
+    judges.check_faults(&server, scratch.path())?;
+    server.stop()
+}
+
 fn name_of(database_url: Option<&String>) -> &'static str {
     if database_url.is_some() { "postgres" } else { "sqlite" }
 }
 
 fn start(scratch: &Scratch, liaison: &Path, database_url: Option<String>) -> Result<Server> {
     let data = scratch.path().join("data");
-    Setup { kind: Kind::Liaison, program: liaison.to_owned(), data, database_url }.start()
+    Setup { kind: Kind::Liaison, program: liaison.to_owned(), data, database_url, has_request_log: true }
+        .start()
 }
 
 /// Creates the fixture, reads it back and returns its id: with a token that does not open the door, every later check

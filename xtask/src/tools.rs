@@ -24,6 +24,15 @@ const ODATA_PACKAGES: [(&str, &str); 2] = [("python-odata", "0.8.1"), ("lxml", "
 /// What receivers of webhooks verify signatures and certificates with.
 const WEBHOOK_PACKAGES: [(&str, &str); 2] = [("standardwebhooks", "1.1.0"), ("cryptography", "50.0.2")];
 
+/// The client of NATS that reads what is published.
+const NATS_PACKAGES: [(&str, &str); 1] = [("nats-py", "2.16.0")];
+
+/// What the quick starts in Python import.
+const QUICKSTART_PACKAGES: [(&str, &str); 2] = [("requests", "2.34.2"), ("msal", "1.39.0")];
+
+/// The mail server that takes what is mailed.
+const MAIL_PACKAGES: [(&str, &str); 1] = [("aiosmtpd", "1.4.6")];
+
 /// The oldest Node.js with `fetch`.
 const NODE_MAJOR_MIN: u32 = 18;
 
@@ -48,6 +57,25 @@ pub(crate) fn postgres() -> Result<PathBuf> {
     )?;
     install_packages(&["postgresql"])?;
     find_postgres().context("the package postgresql is installed, but initdb is not where Debian puts it")
+}
+
+/// Returns the path of `nats-server`; installs it when there is none.
+pub(crate) fn nats_server() -> Result<PathBuf> {
+    if let Some(program) = find_nats_server() {
+        return Ok(program);
+    }
+    println!("== NATS is not on this machine; installing Debian's package");
+    // Only the program is wanted: its service would take the usual port.
+    as_root("keeping the service of nats-server off", "systemctl", &["mask", "nats-server"]).ok();
+    install_packages(&["nats-server"])?;
+    find_nats_server().context("the package nats-server is installed, but its program is not on PATH")
+}
+
+fn find_nats_server() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    folders.push(PathBuf::from("/usr/sbin"));
+    folders.into_iter().map(|it| it.join("nats-server")).find(|it| it.is_file())
 }
 
 /// Returns the path of `schemathesis`; installs it in a virtual environment below `target` when needed.
@@ -87,6 +115,21 @@ pub(crate) fn python_with_odata(workspace: &Workspace) -> Result<PathBuf> {
 /// Returns the path of a Python that has what receivers of webhooks verify with; installs it when needed.
 pub(crate) fn python_with_webhooks(workspace: &Workspace) -> Result<PathBuf> {
     python_with(workspace, "webhooks", &WEBHOOK_PACKAGES)
+}
+
+/// Returns the path of a Python that has a client of NATS; installs it when needed.
+pub(crate) fn python_with_nats(workspace: &Workspace) -> Result<PathBuf> {
+    python_with(workspace, "nats", &NATS_PACKAGES)
+}
+
+/// Returns the path of a Python that has what the quick starts import; installs it when needed.
+pub(crate) fn python_with_quickstarts(workspace: &Workspace) -> Result<PathBuf> {
+    python_with(workspace, "quickstarts", &QUICKSTART_PACKAGES)
+}
+
+/// Returns the path of a Python that has a mail server.
+pub(crate) fn python_with_mail_server(workspace: &Workspace) -> Result<PathBuf> {
+    python_with(workspace, "mails", &MAIL_PACKAGES)
 }
 
 /// Returns the path of a Python that has some packages, in a virtual environment of its own.

@@ -97,6 +97,11 @@ impl TokenError {
         }
     }
 
+    /// Says whether who asks is at fault, and not this server.
+    pub fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Busy(_) | Self::StoreUnavailable(_) | Self::NotSigned(_))
+    }
+
     /// Returns the number behind `AADSTS`.
     pub fn number(&self) -> u32 {
         match self {

@@ -34,10 +34,11 @@ use self::{
 use super::{keys::KeySet, resource::Resource};
 use crate::{
     domain::{
+        audit::{self, AuditAuthor, Deed},
         organization::{Application, Organization, OrganizationId},
         sources::{Clock, Random},
     },
-    storage::{Principal, Store, StoreError},
+    storage::{Principal, Store, StoreError, Tally},
 };
 
 /// `amr` of a sign-in with a password.
@@ -97,25 +98,59 @@ impl Issuer {
         })
     }
 
-    /// Judges a token request and answers it.
+    /// Judges a token request and answers it. That a token leaves is written down before it does; what is refused is
+    /// counted. Where nothing can be written, people may still sign in to read: then that is counted too, to be written
+    /// when it can.
     pub async fn token(
         &self,
         version: Version,
         tenant: &str,
         request: TokenRequest,
     ) -> Result<TokenAnswer, TokenError> {
-        let grant_type = required(&request.grant_type, "grant_type")?.trim();
-        if !matches!(grant_type, "password" | "refresh_token" | "client_credentials") {
-            return Err(TokenError::UnsupportedGrantType(grant_type.to_owned()));
+        let mut known = Known::default();
+        let outcome = self.judge(version, tenant, &request, &mut known).await;
+        let now = self.mint.now();
+        match &outcome {
+            Ok(_) => {
+                let issued = known.issued();
+                if let Err(error) = self.store.write_tally(issued.clone(), now, &self.random).await {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "a sign-in could not be written down yet"
+                    );
+                    self.store.tally(issued, now);
+                }
+            }
+            Err(error) if error.is_refusal() => self.store.tally(known.refused(error), now),
+            Err(_) => {}
         }
+        outcome
+    }
+
+    async fn judge(
+        &self,
+        version: Version,
+        tenant: &str,
+        request: &TokenRequest,
+        known: &mut Known,
+    ) -> Result<TokenAnswer, TokenError> {
+        let grant_type = required(&request.grant_type, "grant_type")?.trim();
+        let served = ["password", "refresh_token", "client_credentials"];
+        known.grant_type = *served
+            .iter()
+            .find(|it| **it == grant_type)
+            .ok_or_else(|| TokenError::UnsupportedGrantType(grant_type.to_owned()))?;
         let client_id = required(&request.client_id, "client_id")?.trim();
         let tenant = self.find_tenant(tenant).await?;
         let application = self.find_application(client_id).await?;
+        known.application_id = Some(application.id);
+        known.organization_id = Some(application.organization_id.clone());
         let proof = grant::authenticate_client(&tenant, &application, request.client_secret.as_deref())?;
+        let client = Client { version, tenant: &tenant, application: &application, proof };
         match grant_type {
-            "client_credentials" => self.grant_to_application(version, &application, proof, &request).await,
-            "password" => self.grant_for_password(version, &tenant, &application, proof, &request).await,
-            _ => self.grant_for_refresh_token(version, &tenant, &application, proof, &request).await,
+            "client_credentials" => self.grant_to_application(client, request).await,
+            "password" => self.grant_for_password(client, request, known).await,
+            _ => self.grant_for_refresh_token(client, request, known).await,
         }
     }
 
@@ -188,9 +223,7 @@ impl Issuer {
 
     async fn grant_to_application(
         &self,
-        version: Version,
-        application: &Application,
-        proof: ClientProof,
+        Client { version, application, proof, .. }: Client<'_>,
         request: &TokenRequest,
     ) -> Result<TokenAnswer, TokenError> {
         if proof == ClientProof::None {
@@ -205,11 +238,9 @@ impl Issuer {
 
     async fn grant_for_password(
         &self,
-        version: Version,
-        tenant: &Tenant,
-        application: &Application,
-        proof: ClientProof,
+        Client { version, tenant, application, proof }: Client<'_>,
         request: &TokenRequest,
+        known: &mut Known,
     ) -> Result<TokenAnswer, TokenError> {
         let mut wanted = request.wanted(version, None)?;
         // Version 1.0 answers every sign-in with a password with an ID token.
@@ -219,6 +250,7 @@ impl Issuer {
 
         let principal = self.store.find_principal_by_email(&email).await?;
         let principal = principal.filter(|it| tenant.admits(&it.organization));
+        known.note_person(principal.as_deref());
         let hash = principal.as_ref().and_then(|it| it.user.password_hash.clone());
         let is_right = self.passwords.verify(password, hash).await?;
         let principal = principal.filter(|_| is_right).ok_or(TokenError::WrongCredentials)?;
@@ -236,16 +268,15 @@ impl Issuer {
 
     async fn grant_for_refresh_token(
         &self,
-        version: Version,
-        tenant: &Tenant,
-        application: &Application,
-        proof: ClientProof,
+        Client { version, tenant, application, proof }: Client<'_>,
         request: &TokenRequest,
+        known: &mut Known,
     ) -> Result<TokenAnswer, TokenError> {
         let claims = self.mint.read_refresh_token(required(&request.refresh_token, "refresh_token")?)?;
         grant::check_redeemer(&claims, tenant, application)?;
         let wanted = request.wanted(version, Resource::parse(&claims.resource))?;
         let principal = self.store.find_principal(claims.tid, claims.oid).await?;
+        known.note_person(principal.as_deref());
         let principal = principal.ok_or(TokenError::RevokedRefreshToken)?;
         if !claims.is_stamped_for(&principal.user) {
             return Err(TokenError::RevokedRefreshToken);
@@ -255,6 +286,49 @@ impl Issuer {
             SignIn { principal: &principal, application_id: application.id, proof, methods: &claims.amr };
         let extras = Extras { has_refresh_token: true, has_client_info: request.has_client_info() };
         Ok(TokenAnswer::for_sign_in(&self.mint, version, wanted, sign_in, extras)?)
+    }
+}
+
+/// Who asks for a token, and how.
+#[derive(Clone, Copy)]
+struct Client<'a> {
+    version: Version,
+    tenant: &'a Tenant,
+    application: &'a Application,
+    proof: ClientProof,
+}
+
+/// What has come to light of who asks for a token, for the audit records.
+#[derive(Default)]
+struct Known {
+    organization_id: Option<OrganizationId>,
+    user_id: Option<Uuid>,
+    application_id: Option<Uuid>,
+    grant_type: &'static str,
+}
+
+impl Known {
+    /// A person's own organisation is told, whichever application was used.
+    fn note_person(&mut self, principal: Option<&Principal>) {
+        if let Some(principal) = principal {
+            self.user_id = Some(principal.user.id);
+            self.organization_id = Some(principal.organization.id.clone());
+        }
+    }
+
+    fn issued(self) -> Tally {
+        let detail = ("GrantType", self.grant_type.to_owned());
+        self.tally(Deed::Issue, detail)
+    }
+
+    fn refused(self, error: &TokenError) -> Tally {
+        self.tally(Deed::Refuse, ("Rule", format!("AADSTS{}", error.number())))
+    }
+
+    fn tally(self, deed: Deed, detail: (&'static str, String)) -> Tally {
+        let application_id = self.application_id.map(|it| it.to_string()).unwrap_or_default();
+        let author = AuditAuthor { user_id: self.user_id, application_id };
+        Tally { organization_id: self.organization_id, author, what: (deed, audit::Resource::Token), detail }
     }
 }
 

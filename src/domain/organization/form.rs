@@ -251,6 +251,25 @@ impl Form<'_> {
         }
     }
 
+    /// Reads a whole number between `min` and `max`.
+    pub fn integer(&mut self, name: &'static str, (min, max): (u64, u64), target: &mut Option<u64>) {
+        match self.take(name) {
+            None => {}
+            Some(Node::Null) => *target = None,
+            Some(Node::Number(text)) => match text.parse().ok().filter(|it| (min..=max).contains(it)) {
+                Some(number) => *target = Some(number),
+                None => {
+                    self.problem(
+                        name,
+                        "range",
+                        format!("the number is no whole one between {min} and {max}"),
+                    );
+                }
+            },
+            Some(other) => self.problem(name, "type", expected("a number", &other)),
+        }
+    }
+
     /// Reads an object that takes the place of the whole value.
     pub fn object<T: Default>(
         &mut self,

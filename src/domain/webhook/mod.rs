@@ -1,5 +1,6 @@
 //! Where an organisation wants to be told of events, what it is told, and when it is told again.
 
+mod audited;
 pub mod payload;
 pub mod registration;
 pub mod request;
@@ -7,6 +8,7 @@ pub mod schedule;
 
 use std::fmt;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use uuid::Uuid;
 
 use super::{event::Event, organization::OrganizationId, time::Timestamp, vocabulary::Vocabulary};
@@ -40,7 +42,7 @@ pub const FOREIGN_EVENTS: [&str; 21] = [
 macro_rules! words {
     ($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $word_doc:literal])+ $word:ident = $text:literal),+ $(,)? }) => {
         $(#[doc = $doc])+
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $name {
             $($(#[doc = $word_doc])+ $word),+
         }
@@ -58,6 +60,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(in crate::domain) use words;
 
 words! {
     /// Which contract an endpoint was made under.
@@ -243,6 +247,8 @@ pub struct AttemptRecord {
     pub number: u32,
     /// Where it went.
     pub url: String,
+    /// What was sent; `None` of attempts that older versions made.
+    pub sent: Option<SentBody>,
     /// When it began.
     pub started: Timestamp,
     /// How long it took, in milliseconds.
@@ -255,6 +261,35 @@ pub struct AttemptRecord {
     pub answer: Option<String>,
     /// What went wrong, for people; `None` when there was an answer.
     pub error: Option<String>,
+}
+
+/// The longest body that is kept as it was sent, in bytes.
+const KEPT_BYTES_MAX: usize = 16 * 1024;
+
+/// What an attempt sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SentBody {
+    /// SHA-256 of the bytes.
+    pub digest: Vec<u8>,
+    /// How many those are.
+    pub bytes: u32,
+    /// The bytes; `None` when they are too many to keep.
+    pub body: Option<String>,
+}
+
+impl SentBody {
+    /// Takes down what is sent.
+    pub fn of(body: &[u8]) -> Self {
+        let kept = (body.len() <= KEPT_BYTES_MAX).then(|| String::from_utf8_lossy(body).into_owned());
+        let digest = digest(&SHA256, body).as_ref().to_vec();
+        Self { digest, bytes: u32::try_from(body.len()).unwrap_or(u32::MAX), body: kept }
+    }
+}
+
+impl fmt::Debug for SentBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SentBody").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for AttemptRecord {

@@ -5,7 +5,12 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{Delivery, Endpoint, Kind};
-use crate::domain::{event::Event, time::Timestamp, view::Links};
+use crate::domain::{
+    audit::{record_id, referral_operation},
+    event::Event,
+    time::Timestamp,
+    view::Links,
+};
 
 /// Digits of a second in times of the contract.
 const FRACTION_DIGITS: usize = 7;
@@ -26,7 +31,7 @@ struct Notification<'a> {
     event_name: &'a str,
     resource_uri: String,
     resource_name: &'a str,
-    audit_uri: Option<&'a str>,
+    audit_uri: Option<String>,
     resource_change_utc_date: String,
 }
 
@@ -69,7 +74,7 @@ pub fn body(
             event_name,
             resource_uri: resource_uri(delivery, links, form),
             resource_name: resource_name(delivery.event),
-            audit_uri: None,
+            audit_uri: audit_uri(endpoint, delivery, links),
             resource_change_utc_date: with_offset(delivery.at),
         }),
         Kind::Own => {
@@ -115,6 +120,14 @@ fn resource_uri(delivery: &Delivery, links: &Links, form: ResourceUri) -> String
         ResourceUri::PartnerCenter => format!("{base}/engagements/v1/referrals/{}", told.referral_id),
         ResourceUri::Partner => format!("{base}/v1.0/engagements/referrals/{}", told.referral_id),
     }
+}
+
+/// Returns where the audit record of the change is; `None` for a test, which changed nothing.
+fn audit_uri(endpoint: &Endpoint, delivery: &Delivery, links: &Links) -> Option<String> {
+    let told = delivery.told.as_ref()?;
+    let operation = referral_operation(delivery.event);
+    let id = record_id(&endpoint.organization_id, told.change_id, operation, delivery.at);
+    Some(format!("{}/auditactivity/v1/auditrecords/{id}", links.base_url))
 }
 
 /// Writes a time with all seven digits and no zone, as results of tests have it.

@@ -70,6 +70,11 @@ pub enum CertificateError {
     /// The operator's key is of another kind.
     #[error("the private key is no RSA key of 2048 to 8192 bits in PKCS#8 or PKCS#1")]
     NotRsa,
+    /// The certificates of the operator's file are not in order.
+    #[error(
+        "certificate {0} in the file is not the issuer of the one before; put the server's first, then its issuers"
+    )]
+    NotTheIssuer(usize),
     /// The operator's files do not belong together.
     #[error("the private key is not that of the first certificate in the file")]
     OtherKey,
@@ -135,11 +140,23 @@ impl Certified {
         Self::of(certificate, key)
     }
 
-    /// Reads an operator's certificate and private key from PEM. Of several certificates the first counts; the others
-    /// are those that lead to its root.
+    /// Reads an operator's certificate and private key from PEM. Of several certificates the first counts, and is what
+    /// receivers fetch: the contract has one certificate at an address. The others must lead from it to its root, each
+    /// the issuer of the one before, so that a file in the wrong order is noticed here and not by receivers.
     pub fn read_pem(certificates: &[u8], private_key: &[u8]) -> Result<Self, CertificateError> {
-        let certificate = CertificateDer::from_pem_slice(certificates)
+        let chain = CertificateDer::pem_slice_iter(certificates)
+            .collect::<Result<Vec<_>, _>>()
             .map_err(|error| CertificateError::Pem("a certificate", error))?;
+        let missing = || CertificateError::Pem("a certificate", pem::Error::NoItemsFound);
+        let certificate = chain.first().ok_or_else(missing)?;
+        for (place, pair) in (2..).zip(chain.windows(2)) {
+            if let [issued, issuer] = pair
+                && X509::from_der(issued)?.tbs_certificate.issuer
+                    != X509::from_der(issuer)?.tbs_certificate.subject
+            {
+                return Err(CertificateError::NotTheIssuer(place));
+            }
+        }
         let key = PrivateKeyDer::from_pem_slice(private_key)
             .map_err(|error| CertificateError::Pem("a private key", error))?;
         let key = match &key {
@@ -266,6 +283,8 @@ fn time(at: Timestamp) -> Result<Time, CertificateError> {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
     use super::*;
     use crate::auth::testing;
 
@@ -285,6 +304,26 @@ mod tests {
         assert_eq!(tbs.validity.not_before, issuer.tbs_certificate.validity.not_before);
         assert_eq!(valid_until(&leaf.certificate).unwrap(), NOW.plus_secs(LEAF_DAYS * DAY_SECS));
         assert_ne!(name_of(&leaf.certificate), name_of(&root.certificate));
+    }
+
+    #[test]
+    fn of_a_chain_the_first_certificate_signs_and_the_order_counts() {
+        let root = Certified::root("Operator", NOW, &testing::random()).unwrap();
+        let leaf = root.leaf("Operator", NOW, &testing::random()).unwrap();
+        let stranger = Certified::root("Stranger", NOW, &testing::random()).unwrap();
+        let pem = |label: &str, der: &[u8]| {
+            format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+        };
+        let read = |chain: &[&Certified], key: &Certified| {
+            let chain: String = chain.iter().map(|it| pem("CERTIFICATE", &it.certificate)).collect();
+            let key = pem("PRIVATE KEY", &key.secret().unwrap());
+            Certified::read_pem(chain.as_bytes(), key.as_bytes())
+        };
+
+        assert_eq!(read(&[&leaf, &root], &leaf).unwrap().certificate, leaf.certificate);
+        assert!(matches!(read(&[&root, &leaf], &root), Err(CertificateError::NotTheIssuer(2))));
+        assert!(matches!(read(&[&leaf, &root, &stranger], &leaf), Err(CertificateError::NotTheIssuer(3))));
+        assert!(matches!(read(&[], &leaf), Err(CertificateError::Pem(..))));
     }
 
     #[test]

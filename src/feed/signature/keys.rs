@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     domain::{
+        audit::{AuditAuthor, AuditEvent, Deed, Resource},
         sources::{Clock, Random},
         time::Timestamp,
     },
@@ -31,6 +32,9 @@ const RENEW_DAYS: i64 = 60;
 const DAY_SECS: i64 = 24 * 60 * 60;
 /// A server may sign with an old key for some seconds after there is a newer one.
 const SLACK_SECS: i64 = 60 * 60;
+
+/// What is written down with a key, and the key under which it is once.
+type Told<'a> = Option<(&'a AuditEvent, Option<String>)>;
 
 /// What an operator decides about keys.
 #[derive(Clone)]
@@ -112,7 +116,7 @@ impl WebhookKeys {
     ) -> Result<Self, KeyError> {
         let stored = store.list_webhook_keys().await?;
         if newest(&stored, KeyKind::Pair).is_none() {
-            insert_pair(&store, &random, clock.now(), 1).await?;
+            insert_pair(&store, &random, clock.now(), 1, None).await?;
         }
         match &options.supplied {
             Some((certificates, private_key)) => {
@@ -120,7 +124,7 @@ impl WebhookKeys {
                 insert_supplied(&store, clock.now(), &certified).await?;
             }
             None if newest(&stored, KeyKind::Leaf).is_none() => {
-                insert_leaf(&store, &random, clock.now(), &options.organization, 1).await?;
+                insert_leaf(&store, &random, (clock.now(), 1), &options.organization, None).await?;
             }
             None => {}
         }
@@ -187,7 +191,10 @@ impl WebhookKeys {
             return Ok(());
         }
         let number = leaf.number.saturating_add(1);
-        insert_leaf(store, random, clock.now(), &options.organization, number).await?;
+        let (author, what) = (AuditAuthor::server("webhooks"), (Deed::Renew, Resource::WebhookKey));
+        let event = AuditEvent::new((random.uuid(), clock.now()), None, author, what).on(number);
+        let told = Some((&event, Some(format!("renew|{number}"))));
+        insert_leaf(store, random, (clock.now(), number), &options.organization, told).await?;
         self.reload().await
     }
 
@@ -200,9 +207,13 @@ impl WebhookKeys {
         let Parts { store, clock, random, options, .. } = &*self.0;
         let stored = store.list_webhook_keys().await?;
         let next = |kind| newest(&stored, kind).map_or(1, |it| it.number.saturating_add(1));
-        insert_pair(store, random, clock.now(), next(KeyKind::Pair)).await?;
+        let (author, what) = (AuditAuthor::server("operator"), (Deed::Rotate, Resource::WebhookKey));
+        let event = AuditEvent::new((random.uuid(), clock.now()), None, author, what);
+        let event = event.on(next(KeyKind::Pair));
+        insert_pair(store, random, clock.now(), next(KeyKind::Pair), Some((&event, None))).await?;
         if options.supplied.is_none() {
-            insert_leaf(store, random, clock.now(), &options.organization, next(KeyKind::Leaf)).await?;
+            let made = (clock.now(), next(KeyKind::Leaf));
+            insert_leaf(store, random, made, &options.organization, None).await?;
         }
         self.reload().await
     }
@@ -306,48 +317,55 @@ fn read_pair(key: &WebhookKey) -> Result<Ed25519KeyPair, KeyError> {
 }
 
 /// Makes the pair of a number, unless another server did.
-async fn insert_pair(store: &Store, random: &Random, now: Timestamp, number: i64) -> Result<(), KeyError> {
+async fn insert_pair(
+    store: &Store,
+    random: &Random,
+    now: Timestamp,
+    number: i64,
+    told: Told<'_>,
+) -> Result<(), KeyError> {
     let seed: [u8; 32] = random.bytes();
     let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| CertificateError::Key)?;
     let shown = pair.public_key().as_ref().to_vec();
     let name = certificate::name_of(&shown);
     let key =
         WebhookKey { kind: KeyKind::Pair, number, name, shown, secret: Some(seed.to_vec()), created: now };
-    Ok(store.insert_webhook_key(key).await?)
+    Ok(store.insert_told_webhook_key(key, told).await?)
 }
 
 /// Makes the certificate of a number, and the root when there is none, unless another server did.
 async fn insert_leaf(
     store: &Store,
     random: &Random,
-    now: Timestamp,
+    (now, number): (Timestamp, i64),
     organization: &str,
-    number: i64,
+    told: Told<'_>,
 ) -> Result<(), KeyError> {
     let make_root = {
         let (organization, random) = (organization.to_owned(), random.clone());
         move || Certified::root(&organization, now, &random)
     };
     if newest(&store.list_webhook_keys().await?, KeyKind::Root).is_none() {
-        insert_certified(store, KeyKind::Root, 1, now, apart(make_root).await?).await?;
+        insert_certified(store, (KeyKind::Root, 1), now, apart(make_root).await?, None).await?;
     }
     // Whichever root came first signs.
     let root = read(newest(&store.list_webhook_keys().await?, KeyKind::Root))?;
     let (organization, random) = (organization.to_owned(), random.clone());
     let leaf = apart(move || root.leaf(&organization, now, &random)).await?;
-    insert_certified(store, KeyKind::Leaf, number, now, leaf).await
+    insert_certified(store, (KeyKind::Leaf, number), now, leaf, told).await
 }
 
 async fn insert_certified(
     store: &Store,
-    kind: KeyKind,
-    number: i64,
+    (kind, number): (KeyKind, i64),
     now: Timestamp,
     certified: Certified,
+    told: Told<'_>,
 ) -> Result<(), KeyError> {
     let secret = Some(certified.secret()?);
     let (name, shown) = (certificate::name_of(&certified.certificate), certified.certificate);
-    Ok(store.insert_webhook_key(WebhookKey { kind, number, name, shown, secret, created: now }).await?)
+    let key = WebhookKey { kind, number, name, shown, secret, created: now };
+    Ok(store.insert_told_webhook_key(key, told).await?)
 }
 
 /// Notes the certificate of an operator, so that it can be fetched from every server, and for some time after it was

@@ -4,10 +4,12 @@
 //! [`certificate`] makes and reads certificates; [`standard`] knows the secrets that a receiver is given.
 
 pub mod certificate;
+mod impostor;
 pub mod keys;
 pub mod signer;
 pub mod standard;
 
-pub use keys::{KeyOptions, WebhookKeys};
+pub(in crate::feed) use impostor::Impostor;
+pub use keys::{KeyError, KeyOptions, WebhookKeys};
 pub use signer::{HeaderMode, Message, Signer};
 pub use standard::Secret;

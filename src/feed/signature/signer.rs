@@ -1,8 +1,9 @@
 //! Signs messages with the newest keys of a database.
 
-use aws_lc_rs::signature::Ed25519KeyPair;
+use aws_lc_rs::{digest, signature::Ed25519KeyPair};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use moka::sync::Cache;
 
 use super::{
     certificate::{self, CertificateError, Certified},
@@ -16,6 +17,10 @@ const MS_SIGNATURE: HeaderName = HeaderName::from_static("x-ms-signature");
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// Signatures that are remembered, by the digest of what they sign: a change is told to many in the same bytes, and a
+/// signature costs more than everything else that is done for a message.
+const SIGNATURES_MAX: u64 = 1000;
 
 /// Which header carries Microsoft's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +60,13 @@ pub struct Signer {
     certificate_url: String,
     /// The newest, and those before it whose receivers may not have changed over yet.
     pairs: Vec<Ed25519KeyPair>,
+    /// What was signed with the key of the certificate.
+    signatures: Cache<Vec<u8>, HeaderValue>,
 }
 
 impl Signer {
     pub(super) fn new(certified: Certified, certificate_url: String, pairs: Vec<Ed25519KeyPair>) -> Self {
-        Self { certified, certificate_url, pairs }
+        Self { certified, certificate_url, pairs, signatures: Cache::new(SIGNATURES_MAX) }
     }
 
     /// Returns where the certificate is that goes with [`Signer::sign_as_microsoft`].
@@ -85,16 +92,27 @@ impl Signer {
     /// # Errors
     /// When the key fails, which it does not once it has been read.
     pub fn sign_as_microsoft(&self, body: &[u8], mode: HeaderMode) -> Result<HeaderMap, SignatureError> {
-        let signature = format!("Signature {}", STANDARD.encode(self.certified.sign(body)?));
+        let signature = self.signature(body)?;
         let name = match mode {
             HeaderMode::Authorization => header::AUTHORIZATION,
             HeaderMode::MsSignature => MS_SIGNATURE,
         };
         Ok(HeaderMap::from_iter([
-            (name, HeaderValue::try_from(signature)?),
+            (name, signature),
             (CERTIFICATE_URL, HeaderValue::try_from(&self.certificate_url)?),
             (SIGNATURE_ALGORITHM, HeaderValue::from_static("rsa-sha256")),
         ]))
+    }
+
+    fn signature(&self, body: &[u8]) -> Result<HeaderValue, SignatureError> {
+        let digest = digest::digest(&digest::SHA256, body).as_ref().to_vec();
+        if let Some(signature) = self.signatures.get(&digest) {
+            return Ok(signature);
+        }
+        let signature = format!("Signature {}", STANDARD.encode(self.certified.sign(body)?));
+        let signature = HeaderValue::try_from(signature)?;
+        self.signatures.insert(digest, signature.clone());
+        Ok(signature)
     }
 
     /// Signs a message as Standard Webhooks has it, once for each secret that is active and once for each pair of the

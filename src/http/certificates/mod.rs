@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::error::{ApiError, ErrorEnvelope};
 use crate::app::App;
 
-const PKIX_CERT: HeaderValue = HeaderValue::from_static("application/pkix-cert");
+pub(super) const PKIX_CERT: HeaderValue = HeaderValue::from_static("application/pkix-cert");
 /// A certificate never changes under its name; a day lets go of one that is withdrawn.
 const A_DAY: HeaderValue = HeaderValue::from_static("public, max-age=86400");
 

@@ -123,6 +123,7 @@ pub(super) fn finish(response: &mut Response<Body>, request_id: Uuid, locale: He
 fn code(word: &'static str) -> Value {
     match word {
         "tokenAudienceInvalid" => json!(900_420),
+        "mfaRequired" => json!(900_421),
         "webhookAdminRequired" | "referralsRoleRequired" => json!(900_308),
         word => json!(word),
     }

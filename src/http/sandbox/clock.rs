@@ -12,13 +12,14 @@ use crate::{
         extract::require_json,
         limits::read_body,
     },
-    service::clock::{self, Advanced, ClockState},
+    sandbox::walk::{self, Moved},
+    service::clock::{self, ClockState},
 };
 
-const JSON: [(HeaderName, HeaderValue); 1] =
+pub(super) const JSON: [(HeaderName, HeaderValue); 1] =
     [(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))];
 
-type Answer<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
+pub(super) type Answer<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
@@ -29,14 +30,21 @@ pub struct Sandbox {
     pub clock: MovableClock,
 }
 
-/// A request to put the clock forward.
+/// A request to put the clock forward, to hold it, or to let it run: one member or two.
 #[derive(utoipa::ToSchema)]
+#[schema(min_properties = 1)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it describes the body, which is read member by member")]
-struct Advance {
+struct ClockRequest {
     /// How far: in words (`15 days`, `1 day 6 hours`), in ISO 8601 (`P15D`), or as a number of seconds.
-    #[schema(value_type = Duration, examples("15 days"))]
-    advance: Duration,
+    #[schema(value_type = Duration, required = false, examples("15 days"))]
+    advance: Option<Duration>,
+    /// Until when, in place of how far.
+    #[schema(value_type = String, format = DateTime, required = false)]
+    set: Option<String>,
+    /// Whether the clock is held there.
+    #[schema(value_type = bool, required = false)]
+    frozen: Option<bool>,
 }
 
 /// A text or a number.
@@ -69,16 +77,17 @@ async fn read(State(sandbox): State<Sandbox>) -> Answer<ClockState> {
     (JSON, Json(clock::read(&sandbox.clock)))
 }
 
-/// Puts the clock forward.
+/// Puts the clock forward, holds it, lets it run.
 ///
-/// Everything follows at once: tokens age, and what nobody answered in time is closed before the answer comes.
+/// Whatever is due until then happens before the answer comes, each at its own moment and in order: referrals expire,
+/// counterparts act, the generator makes, webhooks are tried again, tokens age.
 #[utoipa::path(
     post,
     path = "/sandbox/clock",
     tag = "Sandbox",
-    request_body(content = Advance),
+    request_body(content = ClockRequest),
     responses(
-        (status = 200, description = "Where the clock stands, and how many referrals expired", body = Advanced),
+        (status = 200, description = "Where the clock stands, and what has happened on the way", body = Moved),
         (status = 400, description = "Every problem of the request", body = ErrorEnvelope),
         (status = 408, description = "The body came too slowly", body = ErrorEnvelope),
         (status = 413, description = "The body is too large", body = ErrorEnvelope),
@@ -91,16 +100,16 @@ async fn advance(
     State(sandbox): State<Sandbox>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Answer<Advanced>, ApiError> {
+) -> Result<Answer<Moved>, ApiError> {
     require_stated_json(&headers)?;
     let body = read_body(body, &sandbox.app.config.limits).await?;
-    let advanced = clock::advance(&sandbox.app.context, &sandbox.clock, &body).await?;
-    Ok((JSON, Json(advanced)))
+    let moved = walk::steer(&sandbox.app.context, &sandbox.clock, &body).await?;
+    Ok((JSON, Json(moved)))
 }
 
 /// Refuses a body that does not say that it is JSON. A page on another site can make a browser send a body that says
 /// nothing, but not one that says JSON, without asking this server first; and here no token stands in its way.
-fn require_stated_json(headers: &HeaderMap) -> Result<(), ApiError> {
+pub(super) fn require_stated_json(headers: &HeaderMap) -> Result<(), ApiError> {
     if headers.get(header::CONTENT_TYPE).is_none_or(|it| it.as_bytes().trim_ascii().is_empty()) {
         let message = "the request names no content type; send application/json";
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)

@@ -2,3 +2,69 @@
 //! and everybody knows its passwords.
 
 pub mod clock;
+mod counterparts;
+pub mod faults;
+mod generator;
+mod state;
+
+use http::StatusCode;
+use utoipa_axum::router::OpenApiRouter;
+
+use self::clock::Sandbox;
+use super::{
+    error::ApiError,
+    failure::{invalid, malformed, unknown},
+};
+use crate::{
+    sandbox::{counterpart::CounterpartError, deals::SowError, generator::GeneratorError, state::StateError},
+    service::administration::Thing,
+};
+
+/// Returns the routes.
+pub fn router() -> OpenApiRouter<Sandbox> {
+    clock::router().merge(counterparts::router()).merge(generator::router()).merge(state::router())
+}
+
+impl From<CounterpartError> for ApiError {
+    fn from(error: CounterpartError) -> Self {
+        match error {
+            CounterpartError::NotFound => unknown(Thing::Organization),
+            CounterpartError::Malformed(error) => malformed(&error),
+            CounterpartError::Invalid(report) => invalid(report),
+            CounterpartError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<GeneratorError> for ApiError {
+    fn from(error: GeneratorError) -> Self {
+        match error {
+            GeneratorError::Malformed(error) => malformed(&error),
+            GeneratorError::Invalid(report) => invalid(report),
+            GeneratorError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StateError> for ApiError {
+    fn from(error: StateError) -> Self {
+        let message = error.to_string();
+        match error {
+            StateError::Malformed(error) => malformed(&error),
+            StateError::Invalid(report) => invalid(report),
+            StateError::BadName(_) => {
+                Self::new(StatusCode::BAD_REQUEST, message).inner("invalidValue").target("name")
+            }
+            StateError::NoSnapshot(_) => Self::new(StatusCode::NOT_FOUND, message).inner("snapshotNotFound"),
+            StateError::OtherSchema => Self::new(StatusCode::CONFLICT, message).inner("snapshotOutdated"),
+            StateError::Sow(SowError::AlreadyThere) => {
+                let message = "referrals of this seed are there already; send another seed, or reset first";
+                Self::new(StatusCode::CONFLICT, message).inner("alreadySeeded").target("/seed")
+            }
+            StateError::Sow(_) | StateError::Plant(_) => {
+                Self::new(StatusCode::CONFLICT, message).inner("notASandbox")
+            }
+            StateError::Store(error) => error.into(),
+        }
+    }
+}

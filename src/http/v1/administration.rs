@@ -101,7 +101,7 @@ pub(super) enum WriteFailures {
 
 /// Returns what operations of administration need.
 pub(super) fn tools(app: &App) -> Tools<'_> {
-    Tools { store: &app.context.store, random: &app.context.random }
+    Tools { store: &app.context.store, random: &app.context.random, now: app.context.clock.now() }
 }
 
 /// Reads a JSON body.

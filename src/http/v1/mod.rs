@@ -9,6 +9,7 @@ pub mod delta;
 pub mod feed;
 pub mod lifecycle;
 pub mod list;
+pub mod notices;
 pub mod organization;
 pub mod referrals;
 pub mod revise;

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    super::seed::{COMPANIES, Company},
+    super::{
+        counterpart::SEED_APPLICATION,
+        seed::{COMPANIES, Company},
+    },
     SowError, words,
 };
 use crate::{
@@ -91,7 +94,7 @@ impl Player {
             organization_name: organization.name.clone(),
             user_id,
             email: email.to_owned(),
-            application_id: company.client_id.to_string(),
+            application_id: SEED_APPLICATION.to_owned(),
             role,
             locations: LocationScope::EntireCompany,
         };

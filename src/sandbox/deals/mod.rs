@@ -6,6 +6,7 @@
 mod cast;
 mod dice;
 mod document;
+mod inbound;
 mod places;
 mod story;
 mod words;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+pub use self::inbound::{Inbound, connected, inbound};
 use self::{
     cast::Cast,
     dice::Dice,
@@ -48,6 +50,9 @@ pub enum SowError {
     /// A company of the sandbox is not what it was.
     #[error("{0} has lost its id or all it can be addressed by; use a fresh sandbox")]
     Missing(&'static str),
+    /// There is no such organisation, or it has no location that a referral could be addressed to.
+    #[error("the receiver is gone, or has no location")]
+    NoLocation,
     /// The referrals of this seed are there.
     #[error("referrals of this seed are there already; choose another with --seed")]
     AlreadyThere,

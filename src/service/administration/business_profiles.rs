@@ -4,9 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{AdministrationError, Author, Obstacle, Thing, Tools, finish, load, write};
+use super::{AdministrationError, Author, Done, Obstacle, Thing, Tools, finish, load, write};
 use crate::{
     domain::{
+        audit::{Deed, Resource},
         json::Node,
         organization::{
             Location, LocationScope, OrganizationId,
@@ -92,7 +93,7 @@ pub async fn create_business_profile(
     body: &Node,
 ) -> Result<BusinessProfileView, AdministrationError> {
     let id = tools.random.uuid();
-    write(tools.store, author, organization_id, "", |whole, commit| {
+    write(tools, author, organization_id, "", |whole, commit| {
         let mut record = BusinessProfileRecord { id, profile: BusinessProfile::default() };
         let mut report = Report::default();
         Form::read(body.clone(), &mut report, |form| {
@@ -104,7 +105,8 @@ pub async fn create_business_profile(
         finish(report)?;
         check_country(whole, &record)?;
         commit.insert_business_profile(organization_id, &record);
-        Ok(view(&whole.locations, record))
+        let answer = view(&whole.locations, record);
+        Ok(Done::new((Deed::Create, Resource::BusinessProfile), id, answer).after_answer())
     })
     .await
 }
@@ -117,8 +119,9 @@ pub async fn update_business_profile(
     id: Uuid,
     body: &Node,
 ) -> Result<BusinessProfileView, AdministrationError> {
-    write(tools.store, author, organization_id, "", |whole, commit| {
-        let mut record = find(&whole.business_profiles, id)?.clone();
+    write(tools, author, organization_id, "", |whole, commit| {
+        let before = find(&whole.business_profiles, id)?;
+        let mut record = before.clone();
         let mut report = Report::default();
         Form::read(body.clone(), &mut report, |form| {
             form.ignore(&["@odata.context", "id", "locations"]);
@@ -127,7 +130,9 @@ pub async fn update_business_profile(
         finish(report)?;
         check_country(whole, &record)?;
         commit.update_business_profile(organization_id, &record);
-        Ok(view(&whole.locations, record))
+        let answer = view(&whole.locations, record);
+        let done = Done::new((Deed::Update, Resource::BusinessProfile), id, answer);
+        Ok(done.before(&view(&whole.locations, before.clone())).after_answer())
     })
     .await
 }
@@ -141,7 +146,7 @@ pub async fn create_location(
     body: &Node,
 ) -> Result<LocationView, AdministrationError> {
     let id = tools.random.uuid();
-    write(tools.store, author, organization_id, MPN_ID_TAKEN, |whole, commit| {
+    write(tools, author, organization_id, MPN_ID_TAKEN, |whole, commit| {
         let business_profile = match business_profile_id {
             Some(id) => find(&whole.business_profiles, id)?,
             None => {
@@ -159,7 +164,7 @@ pub async fn create_location(
         let mut record = LocationRecord { location, business_profile_id, profile };
         read(body, &[], &mut record)?;
         commit.insert_location(&record);
-        Ok(location_view(record))
+        Ok(Done::new((Deed::Create, Resource::Location), id, location_view(record)).after_answer())
     })
     .await
 }
@@ -177,7 +182,7 @@ pub async fn update_location(
     author.check(&whole)?;
     let mpn_id = &find_location(&whole.locations, business_profile_id, id)?.location.mpn_id;
     let has_referrals = tools.store.is_location_in_use(organization_id, mpn_id).await?;
-    write(tools.store, author, organization_id, MPN_ID_TAKEN, |whole, commit| {
+    write(tools, author, organization_id, MPN_ID_TAKEN, |whole, commit| {
         let before = find_location(&whole.locations, business_profile_id, id)?;
         let mut record = before.clone();
         read(body, &["@odata.context", "id"], &mut record)?;
@@ -188,7 +193,8 @@ pub async fn update_location(
             return Err(default_location("make another location the default one instead"));
         }
         commit.update_location(&record);
-        Ok(location_view(record))
+        let done = Done::new((Deed::Update, Resource::Location), id, location_view(record));
+        Ok(done.before(&location_view(before.clone())).after_answer())
     })
     .await
 }
@@ -205,8 +211,9 @@ pub async fn remove_location(
     author.check(&whole)?;
     let mpn_id = &find_location(&whole.locations, business_profile_id, id)?.location.mpn_id;
     let has_referrals = tools.store.is_location_in_use(organization_id, mpn_id).await?;
-    write(tools.store, author, organization_id, "", |whole, commit| {
-        let location = &find_location(&whole.locations, business_profile_id, id)?.location;
+    write(tools, author, organization_id, "", |whole, commit| {
+        let before = find_location(&whole.locations, business_profile_id, id)?;
+        let location = &before.location;
         if location.is_default {
             return Err(default_location(
                 "the default location cannot be deleted; make another one the default first",
@@ -214,7 +221,7 @@ pub async fn remove_location(
         }
         check_unused(whole, location, has_referrals)?;
         commit.delete_location(location);
-        Ok(())
+        Ok(Done::new((Deed::Delete, Resource::Location), id, ()).before(&location_view(before.clone())))
     })
     .await
 }

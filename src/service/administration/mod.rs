@@ -12,14 +12,18 @@ mod users;
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::{
     auth,
     domain::{
         actor::Administrator,
+        audit::{AuditAuthor, AuditEvent, Deed, Resource},
         json::{self, JsonLimits, Node},
         organization::{OrganizationId, Role, User},
         report::{ProblemCode, Report},
         sources::Random,
+        time::Timestamp,
     },
     storage::{Commit, Conflict, Store, StoreError, WholeOrganization},
 };
@@ -67,6 +71,72 @@ pub struct Tools<'a> {
     pub store: &'a Store,
     /// Gives ids and secrets.
     pub random: &'a Random,
+    /// When it is done.
+    pub now: Timestamp,
+}
+
+impl Tools<'_> {
+    /// Returns what is written down of something that is done to an organisation.
+    fn event(
+        self,
+        author: Author<'_>,
+        organization_id: &OrganizationId,
+        what: (Deed, Resource),
+    ) -> AuditEvent {
+        let author = match author {
+            Author::Operator => AuditAuthor::server("operator"),
+            Author::Administrator(Administrator(caller)) => caller.into(),
+        };
+        AuditEvent::new((self.random.uuid(), self.now), Some(organization_id.clone()), author, what)
+    }
+}
+
+/// What a write comes to: what is answered, and what is written down of it beside who did it.
+struct Done<T> {
+    answer: T,
+    what: (Deed, Resource),
+    subject: String,
+    before: Option<String>,
+    after: Option<String>,
+    details: Vec<(&'static str, String)>,
+}
+
+impl<T> Done<T> {
+    fn new(what: (Deed, Resource), subject: impl fmt::Display, answer: T) -> Self {
+        let subject = subject.to_string();
+        Self { answer, what, subject, before: None, after: None, details: Vec::new() }
+    }
+
+    /// Says what was there before, as its people read it.
+    fn before(mut self, view: &impl Serialize) -> Self {
+        self.before = serde_json::to_string(view).ok();
+        self
+    }
+
+    /// Says what is there after, as its people read it.
+    fn after(mut self, view: &impl Serialize) -> Self {
+        self.after = serde_json::to_string(view).ok();
+        self
+    }
+
+    fn detail(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.details.push((name, value.to_string()));
+        self
+    }
+
+    fn event(self, tools: Tools<'_>, author: Author<'_>, owner: &OrganizationId) -> (T, AuditEvent) {
+        let event = tools.event(author, owner, self.what).on(self.subject).values(self.before, self.after);
+        let details = self.details.into_iter();
+        (self.answer, details.fold(event, |it, (name, value)| it.detail(name, value)))
+    }
+}
+
+impl<T: Serialize> Done<T> {
+    /// Says that what is answered is what is there after.
+    fn after_answer(mut self) -> Self {
+        self.after = serde_json::to_string(&self.answer).ok();
+        self
+    }
 }
 
 /// Who administers.
@@ -189,22 +259,23 @@ async fn load(store: &Store, id: &OrganizationId) -> Result<WholeOrganization, A
     whole.ok_or(AdministrationError::Unknown(Thing::Organization))
 }
 
-/// Reads an organisation, lets `decide` put steps into a commit, and commits; again when another write came between.
-/// `taken` says what it means that something must be unique and is not.
+/// Reads an organisation, lets `decide` put steps into a commit, adds what is written down of it, and commits; again when
+/// another write came between. `taken` says what it means that something must be unique and is not.
 async fn write<T>(
-    store: &Store,
+    tools: Tools<'_>,
     author: Author<'_>,
     organization_id: &OrganizationId,
     taken: &str,
-    decide: impl Fn(&WholeOrganization, &mut Commit) -> Result<T, AdministrationError>,
+    decide: impl Fn(&WholeOrganization, &mut Commit) -> Result<Done<T>, AdministrationError>,
 ) -> Result<T, AdministrationError> {
     for _ in 0..TRIES {
-        let whole = load(store, organization_id).await?;
+        let whole = load(tools.store, organization_id).await?;
         author.check(&whole)?;
         let mut commit = whole.commit();
-        let decided = decide(&whole, &mut commit)?;
-        match store.commit_to_directory(commit).await {
-            Ok(()) => return Ok(decided),
+        let (answer, event) = decide(&whole, &mut commit)?.event(tools, author, organization_id);
+        commit.append_audit(&event);
+        match tools.store.commit_to_directory(commit).await {
+            Ok(()) => return Ok(answer),
             Err(StoreError::Conflict(Conflict::Version)) => {}
             Err(StoreError::Conflict(_)) => return Err(AdministrationError::taken(taken)),
             Err(error) => return Err(error.into()),

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{AdministrationError, Author, Thing, Tools, finish, random_text, write};
+use super::{AdministrationError, Author, Done, Thing, Tools, finish, random_text, write};
 use crate::{
     domain::{
+        audit::{Deed, Resource},
         json::Node,
         organization::{
             Application, Location, Organization, OrganizationId, Solution,
@@ -135,7 +136,14 @@ pub async fn add_organization(
         client_id: new.applications.first().map(|it| it.id).unwrap_or_default(),
         client_secret,
     };
-    tools.store.insert_organization(new).await?;
+    let mut commit = new.commit();
+    let what = (Deed::Create, Resource::Organization);
+    let started = view(new.organization, OrganizationProfile::default());
+    let done = Done::new(what, &added.organization_id, ()).after(&started);
+    let done = done.detail("ApplicationId", added.client_id).detail("LocationId", added.location_id);
+    let ((), event) = done.event(tools, Author::Operator, &added.organization_id);
+    commit.append_audit(&event);
+    tools.store.commit_to_directory(commit).await?;
     Ok(added)
 }
 
@@ -157,7 +165,7 @@ pub async fn update_organization(
     body: &Node,
 ) -> Result<OrganizationView, AdministrationError> {
     let taken = "the domain belongs to another organization";
-    write(tools.store, author, id, taken, |whole, commit| {
+    write(tools, author, id, taken, |whole, commit| {
         let mut organization = whole.organization.clone();
         let mut profile = whole.profile.clone();
         let mut report = Report::default();
@@ -174,7 +182,9 @@ pub async fn update_organization(
         });
         finish(report)?;
         commit.update_organization(&organization, &profile);
-        Ok(view(organization, profile))
+        let before = view(whole.organization.clone(), whole.profile.clone());
+        let done = Done::new((Deed::Update, Resource::Organization), id, view(organization, profile));
+        Ok(done.before(&before).after_answer())
     })
     .await
 }

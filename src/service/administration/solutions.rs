@@ -3,9 +3,10 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{AdministrationError, Author, Thing, Tools, finish, write};
+use super::{AdministrationError, Author, Done, Thing, Tools, finish, write};
 use crate::{
     domain::{
+        audit::{Deed, Resource},
         json::Node,
         organization::{
             OrganizationId, Solution,
@@ -63,7 +64,7 @@ pub async fn create_solution(
 ) -> Result<SolutionView, AdministrationError> {
     let random_id = random_id(tools.random);
     let taken = "a solution with this id exists";
-    write(tools.store, author, organization_id, taken, |whole, commit| {
+    write(tools, author, organization_id, taken, |whole, commit| {
         let solution =
             Solution { id: String::new(), organization_id: organization_id.clone(), name: String::new() };
         let mut record = SolutionRecord { solution, profile: SolutionProfile::default() };
@@ -76,7 +77,8 @@ pub async fn create_solution(
         });
         finish(report)?;
         commit.insert_solution(&record);
-        Ok(view(record))
+        let id = record.solution.id.clone();
+        Ok(Done::new((Deed::Create, Resource::Solution), id, view(record)).after_answer())
     })
     .await
 }
@@ -89,8 +91,9 @@ pub async fn update_solution(
     id: &str,
     body: &Node,
 ) -> Result<SolutionView, AdministrationError> {
-    write(tools.store, author, organization_id, "", |whole, commit| {
-        let mut record = find(whole, id)?.clone();
+    write(tools, author, organization_id, "", |whole, commit| {
+        let before = find(whole, id)?;
+        let mut record = before.clone();
         let mut report = Report::default();
         Form::read(body.clone(), &mut report, |form| {
             form.ignore(&["@odata.context", "id"]);
@@ -98,7 +101,8 @@ pub async fn update_solution(
         });
         finish(report)?;
         commit.update_solution(&record);
-        Ok(view(record))
+        let done = Done::new((Deed::Update, Resource::Solution), &before.solution.id, view(record));
+        Ok(done.before(&view(before.clone())).after_answer())
     })
     .await
 }
@@ -110,9 +114,11 @@ pub async fn remove_solution(
     organization_id: &OrganizationId,
     id: &str,
 ) -> Result<(), AdministrationError> {
-    write(tools.store, author, organization_id, "", |whole, commit| {
-        commit.delete_solution(&find(whole, id)?.solution);
-        Ok(())
+    write(tools, author, organization_id, "", |whole, commit| {
+        let before = find(whole, id)?;
+        commit.delete_solution(&before.solution);
+        let done = Done::new((Deed::Delete, Resource::Solution), &before.solution.id, ());
+        Ok(done.before(&view(before.clone())))
     })
     .await
 }

@@ -35,7 +35,8 @@ impl World {
     }
 
     fn tools(&self) -> Tools<'_> {
-        Tools { store: &self.app.context.store, random: &self.random }
+        let context = &self.app.context;
+        Tools { store: &context.store, random: &self.random, now: context.clock.now() }
     }
 
     async fn add(&self, request: OrganizationRequest) -> Result<OrganizationAdded, AdministrationError> {

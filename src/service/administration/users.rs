@@ -9,12 +9,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    AdministrationError, Author, HashFailed, Obstacle, Thing, Tools, find_organization, finish,
+    AdministrationError, Author, Done, HashFailed, Obstacle, Thing, Tools, find_organization, finish,
     hash_password, load, random_text, to_node, write,
 };
 use crate::{
     domain::{
         actor::Administrator,
+        audit::{Deed, Resource},
         json::Node,
         organization::{
             ExternalSubject, LocationScope, OrganizationId, Role, User,
@@ -211,11 +212,11 @@ pub async fn create_user(
         locations: scope(draft.locations),
     };
     let taken = "the user's id, e-mail address or identity elsewhere was taken in this moment";
-    write(tools.store, author, organization_id, taken, |whole, commit| {
+    write(tools, author, organization_id, taken, |whole, commit| {
         // The locations may have changed since.
         read_new(whole, body)?;
         commit.insert_user(&user);
-        Ok(())
+        Ok(Done::new((Deed::Create, Resource::User), user.id, ()).after(&view(user.clone())))
     })
     .await?;
     Ok(UserView { generated_password, ..view(user) })
@@ -236,7 +237,7 @@ pub async fn update_user(
         None => None,
     };
     let taken = "another user has this e-mail address";
-    write(tools.store, author, organization_id, taken, |whole, commit| {
+    write(tools, author, organization_id, taken, |whole, commit| {
         let user = find(whole, id)?;
         let draft = read_changed(whole, user, body)?;
         if !draft.roles.contains(&Role::AccountAdmin) {
@@ -251,7 +252,9 @@ pub async fn update_user(
             ..user.clone()
         };
         commit.update_user(&changed);
-        Ok(view(changed))
+        let done = Done::new((Deed::Update, Resource::User), id, view(changed)).before(&view(user.clone()));
+        let done = done.after_answer();
+        Ok(if password_hash.is_some() { done.detail("PasswordChanged", true) } else { done })
     })
     .await
 }
@@ -263,11 +266,11 @@ pub async fn remove_user(
     organization_id: &OrganizationId,
     id: Uuid,
 ) -> Result<(), AdministrationError> {
-    write(tools.store, author, organization_id, "", |whole, commit| {
+    write(tools, author, organization_id, "", |whole, commit| {
         let user = find(whole, id)?;
         check_keeps_role(whole, author, user)?;
         commit.delete_user(user);
-        Ok(())
+        Ok(Done::new((Deed::Delete, Resource::User), id, ()).before(&view(user.clone())))
     })
     .await
 }

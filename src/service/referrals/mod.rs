@@ -17,7 +17,7 @@ use uuid::Uuid;
 use self::list::shaped;
 pub use self::{
     actions::{Actions, Possibility, Refused, actions},
-    audit::{AuditError, AuditPage, AuditRecord, AuditRequest, audit},
+    audit::{AuditRecord, tell_changes},
     changes::{ChangesError, ChangesPage, ChangesRequest, ShownActor, ShownChange, changes},
     create::{CreateAnswer, CreateError, CreateRequest, create},
     feed::{Cursor, FeedEntry, FeedError, FeedPage, FeedWish, Since, feed},

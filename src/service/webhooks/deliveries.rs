@@ -1,20 +1,20 @@
 //! The log of deliveries, and sending again what was not taken.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{WebhookError, find};
+use super::{WebhookError, event, find};
 use crate::{
     domain::{
         actor::Integrator,
+        audit::{Deed, Resource},
         json::Node,
         organization::form::Form,
         report::Report,
         time::Timestamp,
         vocabulary::Vocabulary as _,
-        webhook::{AttemptRecord, Delivery, DeliveryState, payload},
+        webhook::{AttemptRecord, Delivery, DeliveryState, Endpoint, SentBody},
     },
     feed::fan_out,
     service::Context,
@@ -23,6 +23,7 @@ use crate::{
 
 /// Deliveries on a page.
 const PAGE_SIZE: u32 = 50;
+const REDELIVER: (Deed, Resource) = (Deed::Redeliver, Resource::Webhook);
 /// The longest text of a time, in characters.
 const TIME_CHARS_MAX: usize = 64;
 
@@ -63,8 +64,8 @@ pub struct DeliveryDetail {
     /// The delivery.
     #[serde(flatten)]
     pub delivery: DeliveryView,
-    /// The body that is sent; without the referral of a full one, which is read when it is sent.
-    pub body: String,
+    /// The body that the last attempt sent; null when there was none, or when it had more than 16 kB.
+    pub body: Option<String>,
     /// Every attempt that is remembered, in order.
     pub attempt_log: Vec<AttemptView>,
 }
@@ -82,6 +83,10 @@ pub struct AttemptView {
     pub started_date_time: Timestamp,
     /// How long it took.
     pub duration_ms: u32,
+    /// SHA-256 of the body that was sent, in hexadecimal digits; null for an attempt of an older version.
+    pub body_sha256: Option<String>,
+    /// Length of that body.
+    pub body_bytes: Option<u32>,
     /// `delivered`, `answered` for an answer that is no success, or what went wrong: `refused`, `dns`, `connect`,
     /// `tls`, `timeout`, `reset`, `protocol`.
     pub outcome: String,
@@ -140,8 +145,11 @@ impl DeliveryView {
 
 impl From<AttemptRecord> for AttemptView {
     fn from(attempt: AttemptRecord) -> Self {
+        let digest = |it: &SentBody| it.digest.iter().map(|it| format!("{it:02x}")).collect();
         Self {
             number: attempt.number,
+            body_sha256: attempt.sent.as_ref().map(digest),
+            body_bytes: attempt.sent.map(|it| it.bytes),
             url: attempt.url,
             started_date_time: attempt.started,
             duration_ms: attempt.duration_ms,
@@ -172,12 +180,16 @@ pub async fn list_deliveries(
     };
     let after = match query.token {
         None => None,
-        Some(token) => Some(place(token).ok_or(WebhookError::UnknownPlace)?),
+        Some(token) => {
+            let text = context.seal.open_text(&purpose(&endpoint), caller, token);
+            Some(text.as_deref().and_then(place).ok_or(WebhookError::UnknownPlace)?)
+        }
     };
     let page = DeliveryPage { state, after, count_max: PAGE_SIZE };
     let found = context.store.list_deliveries(&caller.organization_id, endpoint.id, page).await?;
     let is_full = u32::try_from(found.len()).is_ok_and(|it| it >= PAGE_SIZE);
-    let next = found.last().filter(|_| is_full).map(token);
+    let last = found.last().filter(|_| is_full);
+    let next = last.map(|it| context.seal.close(&purpose(&endpoint), caller, &write_place(it)));
     Ok(Deliveries { deliveries: found.iter().map(DeliveryView::of).collect(), next })
 }
 
@@ -185,13 +197,16 @@ fn shortened(text: &str) -> String {
     crate::domain::report::shortened(text).to_owned()
 }
 
-/// Writes the place of a delivery. It says nothing that its reader does not see, so it needs no signature.
-fn token(delivery: &Delivery) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}.{}", delivery.created.ticks(), delivery.id))
+/// A place in one log is none in another.
+fn purpose(endpoint: &Endpoint) -> String {
+    format!("deliveries of {}", endpoint.id)
 }
 
-fn place(token: &str) -> Option<DeliveryPlace> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+fn write_place(delivery: &Delivery) -> String {
+    format!("{}.{}", delivery.created.ticks(), delivery.id)
+}
+
+fn place(text: &str) -> Option<DeliveryPlace> {
     let (created, id) = text.split_once('.')?;
     Some(DeliveryPlace {
         created: Timestamp::from_ticks(created.parse().ok()?),
@@ -212,11 +227,9 @@ pub async fn read_delivery(
     let found = context.store.find_delivery(&caller.organization_id, endpoint.id, delivery_id).await?;
     let delivery = found.ok_or(WebhookError::NoSuchDelivery)?;
     let attempts = context.store.list_attempts(delivery.id).await?;
-    let (links, form) = (&context.settings.links, context.feed.settings.resource_uri);
     Ok(DeliveryDetail {
         delivery: DeliveryView::of(&delivery),
-        // Plain structures always serialise.
-        body: payload::body(&endpoint, &delivery, None, links, form).unwrap_or_default(),
+        body: attempts.last().and_then(|it| it.sent.as_ref()?.body.clone()),
         attempt_log: attempts.into_iter().map(AttemptView::from).collect(),
     })
 }
@@ -233,6 +246,8 @@ pub async fn redeliver(
     let endpoint = find(context, &caller.organization_id, id).await?;
     let mut commit = Commit::new();
     commit.restart_delivery(endpoint.id, delivery_id, context.clock.now());
+    let sent_again = event(context, caller, REDELIVER, (None, None)).on(endpoint.id);
+    commit.append_audit(&sent_again.detail("DeliveryId", delivery_id));
     match context.store.commit(commit).await {
         Ok(()) => {
             context.feed.bell.ring();
@@ -270,7 +285,11 @@ pub async fn redeliver_range(
         return Err(WebhookError::Invalid(report));
     };
     let mut commit = Commit::new();
-    commit.restart_deliveries(endpoint.id, (from, to.unwrap_or(now)), state, now);
+    let to = to.unwrap_or(now);
+    commit.restart_deliveries(endpoint.id, (from, to), state, now);
+    let sent_again = event(context, caller, REDELIVER, (None, None)).on(endpoint.id);
+    let sent_again = sent_again.detail("From", from).detail("To", to).detail("State", state.as_str());
+    commit.append_audit(&sent_again);
     context.store.commit(commit).await?;
     context.feed.bell.ring();
     Ok(())
@@ -309,6 +328,9 @@ pub async fn recover(
     };
     let mut commit = Commit::new();
     commit.restart_deliveries(endpoint.id, (since, now), DeliveryState::Dead, now);
+    let what = (Deed::Recover, Resource::Webhook);
+    let recovered = event(context, caller, what, (None, None)).on(endpoint.id);
+    commit.append_audit(&recovered.detail("Since", since));
     context.store.commit(commit).await?;
     fan_out::recover(&context.feed, &endpoint, since).await?;
     Ok(())

@@ -10,6 +10,7 @@ use super::Context;
 use crate::{
     domain::{
         actor::Integrator,
+        audit::{AuditEvent, Deed, Resource},
         event::Event,
         organization::OrganizationId,
         report::Report,
@@ -118,17 +119,33 @@ async fn blank_endpoint(
     })
 }
 
+/// Returns what is written down of something that is done to an endpoint.
+fn event(
+    context: &Context,
+    caller: &Integrator,
+    what: (Deed, Resource),
+    (before, after): (Option<&Endpoint>, Option<&Endpoint>),
+) -> AuditEvent {
+    let source = (context.random.uuid(), context.clock.now());
+    let event = AuditEvent::new(source, Some(caller.organization_id.clone()), caller.into(), what);
+    let event = match after.or(before) {
+        Some(endpoint) => event.on(endpoint.id),
+        None => event,
+    };
+    event.values(before.map(Endpoint::audited), after.map(Endpoint::audited))
+}
+
 /// Sends an event to try an endpoint out, at most [`TESTS_MAX`] a minute.
 async fn send_test_to(
     context: &Context,
-    organization_id: &OrganizationId,
+    caller: &Integrator,
     endpoint: &Endpoint,
 ) -> Result<Delivery, WebhookError> {
     let now = context.clock.now();
     let delivery = Delivery {
         id: context.random.uuid(),
         endpoint_id: endpoint.id,
-        organization_id: organization_id.clone(),
+        organization_id: caller.organization_id.clone(),
         event: Event::TestCreated,
         told: None,
         at: now,
@@ -142,6 +159,8 @@ async fn send_test_to(
     let since = now.plus_secs(-TESTS_SECS);
     let mut commit = Commit::new();
     commit.insert_test(&delivery, since, TESTS_MAX);
+    let tested = event(context, caller, (Deed::Test, Resource::Webhook), (None, None)).on(endpoint.id);
+    commit.append_audit(&tested.detail("DeliveryId", delivery.id));
     match context.store.commit(commit).await {
         Ok(()) => {
             context.feed.bell.ring();

@@ -2,10 +2,11 @@
 
 use uuid::Uuid;
 
-use super::{TRIES, WebhookError, blank_endpoint, check_url, send_test_to};
+use super::{TRIES, WebhookError, blank_endpoint, check_url, event, send_test_to};
 use crate::{
     domain::{
         actor::Integrator,
+        audit::{Deed, Resource},
         event::Event,
         json::Node,
         organization::OrganizationId,
@@ -62,6 +63,8 @@ pub async fn register(context: &Context, caller: &Integrator, body: &Node) -> Re
     };
     let mut commit = Commit::new();
     commit.insert_endpoint(&endpoint);
+    let what = (Deed::Create, Resource::Webhook);
+    commit.append_audit(&event(context, caller, what, (None, Some(&endpoint))));
     match context.store.commit(commit).await {
         Ok(()) => Ok(endpoint),
         Err(StoreError::Conflict(Conflict::Duplicate)) => Err(WebhookError::Registered),
@@ -96,6 +99,8 @@ pub async fn replace_registration(
         };
         let mut commit = Commit::new();
         commit.update_endpoint(&after, before.updated);
+        let what = (Deed::Update, Resource::Webhook);
+        commit.append_audit(&event(context, caller, what, (Some(&before), Some(&after))));
         match context.store.commit(commit).await {
             Ok(()) => {
                 context.feed.bell.ring();
@@ -121,7 +126,7 @@ pub async fn send_test_event(context: &Context, caller: &Integrator) -> Result<U
     if !endpoint.wants(Event::TestCreated) {
         return Err(WebhookError::NoTestEvent);
     }
-    let delivery = send_test_to(context, &caller.organization_id, &endpoint).await?;
+    let delivery = send_test_to(context, caller, &endpoint).await?;
     Ok(delivery.id)
 }
 

@@ -4,13 +4,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{DeliveryView, TRIES, WebhookError, blank_endpoint, check_url, find, send_test_to};
+use super::{DeliveryView, TRIES, WebhookError, blank_endpoint, check_url, event, find, send_test_to};
 use crate::{
     domain::{
         actor::Integrator,
+        audit::{Deed, Resource},
         event::Event,
         json::Node,
-        organization::OrganizationId,
         time::Timestamp,
         vocabulary::Vocabulary as _,
         webhook::{
@@ -150,6 +150,8 @@ pub async fn create_subscription(
     let endpoint = with(blank, wanted);
     let mut commit = Commit::new();
     commit.insert_endpoint(&endpoint);
+    let what = (Deed::Create, Resource::Webhook);
+    commit.append_audit(&event(context, caller, what, (None, Some(&endpoint))));
     context.store.commit(commit).await?;
     Ok(SubscriptionView { secret: Some(secret), ..view(endpoint) })
 }
@@ -164,7 +166,7 @@ pub async fn update_subscription(
     id: Uuid,
     body: &Node,
 ) -> Result<SubscriptionView, WebhookError> {
-    revise(context, &caller.organization_id, id, |before| {
+    revise(context, caller, id, (Deed::Update, Resource::Webhook), |before| {
         let wanted = Wanted {
             description: before.description.clone(),
             url: Some(before.url.clone()),
@@ -229,7 +231,12 @@ async fn set_state(
     (state, state_reason): (EndpointState, Option<String>),
 ) -> Result<SubscriptionView, WebhookError> {
     let now = context.clock.now();
-    let after = revise(context, &caller.organization_id, id, |before| {
+    let deed = match state {
+        EndpointState::Active => Deed::Resume,
+        EndpointState::Paused => Deed::Pause,
+        EndpointState::Disabled => Deed::Disable,
+    };
+    let after = revise(context, caller, id, (deed, Resource::Webhook), |before| {
         let state_since = if before.state == state { before.state_since } else { now };
         let failing_since = if before.state == state { before.failing_since } else { None };
         Ok(Endpoint { state, state_reason: state_reason.clone(), state_since, failing_since, ..before })
@@ -250,7 +257,7 @@ pub async fn rotate_secret(
 ) -> Result<SubscriptionView, WebhookError> {
     let secret = signature::Secret::generate(&context.random).expose();
     let until = context.clock.now().plus_secs(OVERLAP_SECS);
-    let after = revise(context, &caller.organization_id, id, |before| {
+    let after = revise(context, caller, id, (Deed::Rotate, Resource::WebhookSecret), |before| {
         let previous_secret = Some((before.secret.clone(), until));
         Ok(Endpoint { secret: Secret::new(secret.clone()), previous_secret, ..before })
     });
@@ -267,7 +274,10 @@ pub async fn remove_subscription(
     caller: &Integrator,
     id: Uuid,
 ) -> Result<(), WebhookError> {
+    let before = find(context, &caller.organization_id, id).await?;
     let mut commit = Commit::new();
+    let what = (Deed::Delete, Resource::Webhook);
+    commit.append_audit(&event(context, caller, what, (Some(&before), None)));
     commit.delete_endpoint(&caller.organization_id, id, context.clock.now());
     match context.store.commit(commit).await {
         Ok(()) => Ok(()),
@@ -286,22 +296,23 @@ pub async fn send_test(
     id: Uuid,
 ) -> Result<DeliveryView, WebhookError> {
     let endpoint = find(context, &caller.organization_id, id).await?;
-    send_test_to(context, &caller.organization_id, &endpoint).await.map(|it| DeliveryView::of(&it))
+    send_test_to(context, caller, &endpoint).await.map(|it| DeliveryView::of(&it))
 }
 
 /// Changes an endpoint by a function of what it is; once more when somebody else came between.
 async fn revise(
     context: &Context,
-    organization_id: &OrganizationId,
+    caller: &Integrator,
     id: Uuid,
+    what: (Deed, Resource),
     change: impl Fn(Endpoint) -> Result<Endpoint, WebhookError>,
 ) -> Result<Endpoint, WebhookError> {
     for _ in 0..TRIES {
-        let before = find(context, organization_id, id).await?;
-        let from = before.updated;
-        let after = Endpoint { updated: context.clock.now(), ..change(before)? };
+        let before = find(context, &caller.organization_id, id).await?;
+        let after = Endpoint { updated: context.clock.now(), ..change(before.clone())? };
         let mut commit = Commit::new();
-        commit.update_endpoint(&after, from);
+        commit.update_endpoint(&after, before.updated);
+        commit.append_audit(&event(context, caller, what, (Some(&before), Some(&after))));
         match context.store.commit(commit).await {
             Ok(()) => return Ok(after),
             Err(StoreError::Conflict(_)) => {}

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Commit, Store, StoreError, value::Row};
-use crate::domain::time::Timestamp;
+use crate::domain::{audit::AuditEvent, time::Timestamp};
 
 /// What a webhook key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,19 @@ impl Store {
     /// # Errors
     /// When the database does not take the commit.
     pub async fn insert_webhook_key(&self, key: WebhookKey) -> Result<(), StoreError> {
+        self.insert_told_webhook_key(key, None).await
+    }
+
+    /// Adds a webhook key as [`Store::insert_webhook_key`] does, and writes down beside it who made it; once for its
+    /// key, where that has one.
+    ///
+    /// # Errors
+    /// When the database does not take the commit.
+    pub async fn insert_told_webhook_key(
+        &self,
+        key: WebhookKey,
+        told: Option<(&AuditEvent, Option<String>)>,
+    ) -> Result<(), StoreError> {
         let mut commit = Commit::new();
         commit.step_any_rows(
             "INSERT INTO webhook_keys (kind, number, name, shown, secret, created)
@@ -85,6 +98,9 @@ impl Store {
                 key.created.into(),
             ],
         );
+        if let Some((event, once)) = told {
+            commit.append_audit_once(event, once);
+        }
         self.commit(commit).await
     }
 }

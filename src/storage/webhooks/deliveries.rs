@@ -9,7 +9,7 @@ use crate::{
         organization::OrganizationId,
         time::Timestamp,
         vocabulary::Vocabulary as _,
-        webhook::{AttemptRecord, Delivery, DeliveryState, Told},
+        webhook::{AttemptRecord, Delivery, DeliveryState, SentBody, Told},
     },
     storage::{
         Commit, Conflict, Store, StoreError,
@@ -108,9 +108,16 @@ impl Commit {
             worker.into(),
         ];
         self.step(sql, params, 1, Conflict::Version);
+        // A body that was sent before stands there once.
         let sql = "INSERT INTO webhook_attempts (delivery_id, number, url, started, duration_ms, outcome, status, answer,
-                error)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+                error, body_digest, body_bytes, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE
+                WHEN EXISTS (
+                    SELECT 1 FROM webhook_attempts b
+                    WHERE b.delivery_id = $1 AND b.body_digest = $10 AND b.body IS NOT NULL) THEN NULL
+                ELSE CAST($12 AS text)
+             END)";
+        let sent = attempt.sent.as_ref();
         let params = vec![
             delivery.id.into(),
             attempt.number.into(),
@@ -121,6 +128,9 @@ impl Commit {
             attempt.status.map(u32::from).into(),
             attempt.answer.clone().into(),
             attempt.error.clone().into(),
+            sent.map(|it| it.digest.as_slice()).into(),
+            sent.map(|it| it.bytes).into(),
+            sent.and_then(|it| it.body.clone()).into(),
         ];
         self.step(sql, params, 1, Conflict::Version);
     }
@@ -219,10 +229,14 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn list_attempts(&self, delivery_id: Uuid) -> Result<Vec<AttemptRecord>, StoreError> {
-        let sql = "SELECT number, url, started, duration_ms, outcome, status, answer, error
-             FROM webhook_attempts
-             WHERE delivery_id = $1
-             ORDER BY number";
+        let sql = "SELECT a.number, a.url, a.started, a.duration_ms, a.outcome, a.status, a.answer, a.error,
+                a.body_digest, a.body_bytes, COALESCE(a.body, (
+                    SELECT b.body FROM webhook_attempts b
+                    WHERE b.delivery_id = a.delivery_id AND b.body_digest = a.body_digest AND b.body IS NOT NULL
+                    LIMIT 1))
+             FROM webhook_attempts a
+             WHERE a.delivery_id = $1
+             ORDER BY a.number";
         self.query(sql, &[delivery_id.into()]).await?.iter().map(attempt).collect()
     }
 
@@ -277,7 +291,12 @@ fn attempt(row: &Row) -> Result<AttemptRecord, StoreError> {
         Some(Value::Int(status)) => u16::try_from(*status).ok(),
         _ => None,
     };
+    let sent = match row.bytes_or_null(8)? {
+        Some(digest) => Some(SentBody { digest, bytes: row.count(9)?, body: row.text_or_null(10)? }),
+        None => None,
+    };
     Ok(AttemptRecord {
+        sent,
         number: row.count(0)?,
         url: row.text(1)?,
         started: row.timestamp(2)?,

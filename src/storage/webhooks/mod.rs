@@ -1,5 +1,6 @@
 //! Endpoints, what is to be delivered to them, and how far the log has been told.
 
+mod backlog;
 mod deliveries;
 mod endpoints;
 mod fan_out;
@@ -7,6 +8,7 @@ mod keep;
 mod worker;
 
 pub use self::{
+    backlog::Backlog,
     deliveries::{DeliveryPage, DeliveryPlace, Recorded},
     fan_out::{FanOutLease, LogEntry, Sight},
     worker::{Claim, Claimed, Worker},

@@ -50,8 +50,8 @@ pub struct Claimed {
 pub struct Claim<'a> {
     /// What is due by then.
     pub now: Timestamp,
-    /// Only for this endpoint.
-    pub only: Option<Uuid>,
+    /// Only for these endpoints.
+    pub only: Option<&'a [Uuid]>,
     /// Only for endpoints whose last attempt has failed, or only for the others.
     pub is_failing: bool,
     /// Attempts in flight for one endpoint.
@@ -60,6 +60,8 @@ pub struct Claim<'a> {
     pub count_max: u32,
     /// What is in flight in this process, by endpoint.
     pub in_flight: &'a HashMap<Uuid, HashSet<Uuid>>,
+    /// Endpoints that are late with an answer, and get nothing more before it.
+    pub late: &'a HashSet<Uuid>,
 }
 
 impl Worker {
@@ -122,15 +124,23 @@ impl Store {
         }
     }
 
-    /// PostgreSQL: finds and marks in one statement, past what others are taking at this moment.
+    /// PostgreSQL: finds and marks in one statement, past what others are taking at this moment. A mark means nothing
+    /// without the session of its worker, which a crash of the database ends: it need not be durable.
     async fn take_deliveries(&self, mark: i64, claim: &Claim<'_>) -> Result<Vec<Claimed>, StoreError> {
-        let only = if claim.only.is_some() { "e.id = $7" } else { "CAST($7 AS uuid) IS NULL" };
+        let only = match claim.only {
+            Some(_) => {
+                "e.id IN (
+                    SELECT CAST(it AS uuid) FROM jsonb_array_elements_text(CAST(CAST($7 AS text) AS jsonb)) it)"
+            }
+            None => "CAST($7 AS text) IS NULL",
+        };
         let (delivery_columns, endpoint_columns) = (deliveries::COLUMNS, endpoints::COLUMNS);
         let failing = failing(claim);
         let sql = format!(
             "WITH due AS (
                 SELECT x.id
-                FROM webhook_endpoints e
+                FROM (SELECT set_config('synchronous_commit', 'off', true) AS is_set) s
+                CROSS JOIN webhook_endpoints e
                 CROSS JOIN LATERAL (
                     SELECT y.id, y.due FROM webhook_deliveries y
                     WHERE y.endpoint_id = e.id AND y.state = 'pending' AND y.worker IS NULL AND y.due <= $1
@@ -139,7 +149,7 @@ impl Store {
                         CAST($2 AS bigint)
                         - COALESCE(CAST(CAST($3 AS text)::jsonb ->> CAST(e.id AS text) AS bigint), 0), 0)
                     FOR UPDATE SKIP LOCKED) x
-                WHERE e.state = 'active' AND {failing} AND {only}
+                WHERE s.is_set = 'off' AND e.state = 'active' AND {failing} AND {only}
                 ORDER BY x.due
                 LIMIT CAST($4 AS bigint)),
              d AS (
@@ -153,8 +163,10 @@ impl Store {
              JOIN webhook_endpoints e ON e.id = d.endpoint_id
              ORDER BY d.due, d.position, d.id"
         );
-        let busy: serde_json::Map<String, serde_json::Value> =
-            claim.in_flight.iter().map(|(id, taken)| (id.to_string(), taken.len().into())).collect();
+        let taken = |(id, taken): (&Uuid, &HashSet<Uuid>)| (id.to_string(), taken.len().into());
+        let mut busy: serde_json::Map<String, serde_json::Value> =
+            claim.in_flight.iter().map(taken).collect();
+        busy.extend(claim.late.iter().map(|id| (id.to_string(), claim.per_endpoint_max.into())));
         let params = [
             claim.now.into(),
             claim.per_endpoint_max.into(),
@@ -162,54 +174,69 @@ impl Store {
             claim.count_max.into(),
             mark.into(),
             "pending".into(),
-            claim.only.into(),
+            claim.only.map(|it| serde_json::json!(it).to_string()).into(),
         ];
         self.query(&sql, &params).await?.iter().map(claimed).collect()
     }
 
     /// SQLite: finds; what was found is remembered by who asked.
     async fn find_due_deliveries(&self, claim: &Claim<'_>) -> Result<Vec<Claimed>, StoreError> {
-        let failing = failing(claim);
-        let due = format!(
-            "SELECT w.id
-             FROM (
-                SELECT e.id, (
-                    SELECT MIN(y.due) FROM webhook_deliveries y
-                    WHERE y.endpoint_id = e.id AND y.state = 'pending' AND y.worker IS NULL) AS due
-                FROM webhook_endpoints e
-                WHERE e.state = 'active' AND {failing} AND ($2 IS NULL OR e.id = $2)) w
-             WHERE w.due <= $1
-             ORDER BY w.due, w.id"
-        );
-        let of_endpoint = format!(
-            "SELECT {}, {} FROM webhook_deliveries d
-             JOIN webhook_endpoints e ON e.id = d.endpoint_id
-             WHERE d.endpoint_id = $1 AND d.state = 'pending' AND d.worker IS NULL AND d.due <= $2
-                AND e.state = 'active'
-             ORDER BY d.due, d.id
-             LIMIT $3",
-            deliveries::COLUMNS,
-            endpoints::COLUMNS
-        );
-        let wanted = usize::try_from(claim.count_max).unwrap_or(usize::MAX);
+        let asked = match claim.only {
+            Some(only) => only.to_vec(),
+            None => self.list_due_endpoints(claim).await?,
+        };
         let per_endpoint = usize::try_from(claim.per_endpoint_max).unwrap_or(usize::MAX);
+        let free = |id: &Uuid| match claim.late.contains(id) {
+            true => 0,
+            false => per_endpoint.saturating_sub(claim.in_flight.get(id).map_or(0, HashSet::len)),
+        };
+        let mut left: HashMap<Uuid, usize> =
+            asked.into_iter().map(|it| (it, free(&it))).filter(|(_, free)| *free > 0).collect();
+        // Texts without hyphens, as `unhex` reads them.
+        let ids: Vec<String> = left.keys().map(|it| it.simple().to_string()).collect();
+        let sql = format!(
+            "SELECT {}, {}
+             FROM json_each($1) it
+             CROSS JOIN webhook_endpoints e ON e.id = unhex(it.value)
+             CROSS JOIN webhook_deliveries d ON d.id IN (
+                SELECT y.id FROM webhook_deliveries y
+                WHERE y.endpoint_id = e.id AND y.state = 'pending' AND y.worker IS NULL AND y.due <= $2
+                ORDER BY y.due, y.id
+                LIMIT $3)
+             WHERE e.state = 'active' AND {}
+             ORDER BY d.due, d.position, d.id",
+            deliveries::COLUMNS,
+            endpoints::COLUMNS,
+            failing(claim)
+        );
+        let params =
+            [serde_json::json!(ids).to_string().into(), claim.now.into(), claim.per_endpoint_max.into()];
+        let wanted = usize::try_from(claim.count_max).unwrap_or(usize::MAX);
         let mut found = Vec::new();
-        for row in self.query(&due, &[claim.now.into(), claim.only.into()]).await? {
-            let id = row.uuid(0)?;
-            let taken = claim.in_flight.get(&id);
-            let free = per_endpoint.saturating_sub(taken.map_or(0, HashSet::len));
-            if found.len() >= wanted || free == 0 {
-                continue;
+        for row in self.query(&sql, &params).await? {
+            let claimed = claimed(&row)?;
+            let id = claimed.endpoint.id;
+            let is_taken = claim.in_flight.get(&id).is_some_and(|it| it.contains(&claimed.delivery.id));
+            let Some(free) = left.get_mut(&id).filter(|free| **free > 0 && !is_taken) else { continue };
+            if found.len() >= wanted {
+                break;
             }
-            let rows = self
-                .query(&of_endpoint, &[id.into(), claim.now.into(), claim.per_endpoint_max.into()])
-                .await?;
-            let rows: Vec<Claimed> = rows.iter().map(claimed).collect::<Result<_, _>>()?;
-            let is_free = |it: &Claimed| taken.is_none_or(|taken| !taken.contains(&it.delivery.id));
-            let room = free.min(wanted.saturating_sub(found.len()));
-            found.extend(rows.into_iter().filter(is_free).take(room));
+            *free = free.saturating_sub(1);
+            found.push(claimed);
         }
         Ok(found)
+    }
+
+    /// SQLite: lists the endpoints for which something is due.
+    async fn list_due_endpoints(&self, claim: &Claim<'_>) -> Result<Vec<Uuid>, StoreError> {
+        let sql = format!(
+            "SELECT e.id FROM webhook_endpoints e
+             WHERE e.state = 'active' AND {} AND (
+                SELECT MIN(y.due) FROM webhook_deliveries y
+                WHERE y.endpoint_id = e.id AND y.state = 'pending' AND y.worker IS NULL) <= $1",
+            failing(claim)
+        );
+        self.query(&sql, &[claim.now.into()]).await?.iter().map(|row| row.uuid(0)).collect()
     }
 
     /// Frees what a worker took and does not get done, such as what it could not write down.

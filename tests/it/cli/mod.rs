@@ -1,5 +1,7 @@
 //! The program itself: what it prints works when pasted, and what it keeps survives it.
 
+mod audit;
+mod faults;
 mod listen;
 mod sandbox;
 mod webhook_key;
@@ -641,6 +643,15 @@ async fn neither_log_nor_metrics_tell_personal_data(#[case] backend: Backend) {
         assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
     }
     assert!(metrics.contains("# TYPE"), "{metrics}");
+    for line in [
+        "liaison_webhook_deliveries{state=\"pending\"} 0",
+        "liaison_webhook_deliveries{state=\"dead\"} 0",
+        "liaison_webhook_changes_unread 0",
+        "liaison_webhook_oldest_pending_seconds 0",
+        "liaison_streams_open 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
     let signature = token.trim().rsplit('.').next().unwrap();
     for secret in ["sue.smith", "Hansen", "Contoso Customer", "supply chain", "sandbox-password", signature] {
         assert!(!logged.contains(secret), "{secret} is in the log");

@@ -83,20 +83,50 @@ async fn the_command_makes_a_sandbox_and_fills_it(#[case] backend: Backend) {
 }
 
 #[tokio::test]
-async fn data_that_a_server_writes_and_data_of_others_are_not_filled() {
+async fn data_of_others_and_servers_that_are_no_sandbox_are_left_alone() {
     let place = Place::new(Backend::Sqlite).await;
     place.ok(&["org", "add", "Contoso"]);
     let other = Place::new(Backend::Sqlite).await;
-    let server = other.serve(&["--sandbox"]);
-    let refused = |place: &Place| {
-        let output = place.run(&["sandbox", "seed", "--referrals", "10"]);
-        assert!(!output.status.success());
+    let refused = |place: &Place, args: &[&str]| {
+        let output = place.run(args);
+        assert!(!output.status.success(), "{args:?}");
         String::from_utf8(output.stderr).unwrap()
     };
 
-    assert!(refused(&place).contains("is not a sandbox"));
-    assert!(refused(&other).contains("stop it first"));
+    assert!(refused(&place, &["sandbox", "seed", "--profile", "tiny"]).contains("is not a sandbox"));
+    assert!(refused(&place, &["sandbox", "clock"]).contains("no server is running"));
+    assert!(refused(&place, &["sandbox", "seed"]).contains("--profile"));
+    let server = other.serve(&[]);
+    assert!(refused(&other, &["sandbox", "reset"]).contains("is no sandbox"));
     server.stop();
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn a_running_sandbox_is_driven_by_commands(#[case] backend: Backend) {
+    let place = Place::new(backend).await;
+    let server = place.serve(&["--sandbox"]);
+
+    assert!(place.ok(&["sandbox", "seed", "--profile", "tiny"]).starts_with("Made 30 referrals"));
+    assert!(place.ok(&["sandbox", "snapshot", "save", "filled"]).contains("30 referrals"));
+    let said = place.ok(&["sandbox", "clock", "advance", "14d"]);
+    assert!(said.contains("running, P14D beside"), "{said}");
+    assert!(place.ok(&["sandbox", "clock", "freeze"]).contains("held"));
+    assert!(place.ok(&["sandbox", "clock"]).contains("held"));
+    let said = place.ok(&["sandbox", "reset"]);
+    assert!(said.contains("with 0 referrals"), "{said}");
+    assert!(place.ok(&["sandbox", "clock"]).contains("running, PT0S beside"));
+    assert!(place.ok(&["sandbox", "snapshot", "list"]).starts_with("filled "));
+    let said = place.ok(&["sandbox", "snapshot", "restore", "filled"]);
+    assert!(said.contains("30 referrals"), "{said}");
+    assert_eq!(place.ok(&["sandbox", "snapshot", "delete", "filled"]), "Deleted filled.\n");
+    assert_eq!(place.ok(&["sandbox", "snapshot", "list"]), "");
+    let output = place.run(&["sandbox", "snapshot", "restore", "filled"]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("no snapshot \"filled\""));
+    server.stop();
+    assert!(place.ok(&["verify"]).starts_with("30 referrals"));
 }
 
 /// Reads the documents.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use http::{Method, StatusCode};
-use liaison::auth::Version;
+use liaison::{auth::Version, domain::organization::LocationScope};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -199,6 +199,7 @@ async fn an_application_reads_for_its_organization_and_refusals_have_their_own_b
     own(&world, "Deal").await;
     world.store.settle().await.unwrap();
     let application = application_token(&world, PARTNER_CENTER).await;
+    world.add_user(CONTOSO, "nobody@contoso.example", &[], LocationScope::EntireCompany).await;
 
     let page = get(&world, &application, "startDate=2026-11-01", &[]).await;
     assert_eq!(items(&page.json()).len(), 1, "{}", page.text());
@@ -206,7 +207,7 @@ async fn an_application_reads_for_its_organization_and_refusals_have_their_own_b
         (world.token(ALEX).await, 401, json!(900_420)),
         (application_token(&world, PARTNER).await, 401, json!(900_420)),
         ("x".to_owned(), 401, json!("tokenMalformed")),
-        (world.token_for("ada.account@contoso.example", PARTNER_CENTER).await, 403, json!(900_308)),
+        (world.token_for("nobody@contoso.example", PARTNER_CENTER).await, 403, json!(900_308)),
     ] {
         let refused = get(&world, &token, "startDate=2026-11-01", &[]).await;
         assert_eq!((refused.status.as_u16(), refused.json()["code"].clone()), (status, code));

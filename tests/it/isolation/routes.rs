@@ -56,6 +56,7 @@ const SOLUTION: &str = "/v1.0/engagements/solutions/{id}";
 const USER: &str = "/v1.0/engagements/users/{id}";
 const WEBHOOKS: &str = "/v1.0/engagements/webhooks";
 const WEBHOOK: &str = "/v1.0/engagements/webhooks/{id}";
+const NOTICES: &str = "/v1.0/engagements/notices";
 const REGISTRATION: &str = "/webhooks/v1/registration";
 const ACT: &str = "/v1.0/engagements/referrals/{id}/{action}";
 
@@ -108,6 +109,13 @@ const fn integrate(method: &'static str, path: &'static str, status: u16) -> Row
     Row { parameter: "nothing", subject: Subject::None, ..row(method, path, EMPTY, statuses) }
 }
 
+/// A route of the caller's own notices, for whoever has a Referrals role.
+const fn notices(method: &'static str, path: &'static str, status: u16) -> Row {
+    let s = status;
+    let statuses = [s, s, s, s, s, s, s, s, s, 403, 400, 401, 401];
+    Row { parameter: "nothing", subject: Subject::None, ..row(method, path, EMPTY, statuses) }
+}
+
 /// A route of the Partner Center API: of these callers, one has a token for it.
 const fn partner_center(method: &'static str, path: &'static str, status: u16) -> Row {
     let statuses = [401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, status];
@@ -125,6 +133,8 @@ const RELATED: Call =
 const FOLLOWED: Call =
     Call { query: |deal| format!("engagementId={}&include=referral", deal.engagement), ..EMPTY };
 const AUDITED: Call = Call { query: |_| "startDate=2030-01-01&endDate=2030-01-02".to_owned(), ..EMPTY };
+/// The calls of the caller's own applications, with what was sent and answered.
+const LOGGED: Call = Call { query: |_| "include=bodies&limit=5".to_owned(), ..EMPTY };
 /// The token that serves nowhere else serves here.
 const PARTNER_CENTERS: Statuses = [401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 401, 200];
 /// Everybody may ask for a list; what is on it is what each sees.
@@ -194,6 +204,7 @@ pub(super) const TABLE: &[Row] = &[
     row("GET", "/v1.0/engagements/referrals/changes/stream", FOLLOWED, LISTED),
     // Of the other API; what its records show to whom is shown in `feed::audit`.
     Row { subject: Subject::None, ..row("GET", AUDIT, AUDITED, PARTNER_CENTERS) },
+    partner_center("GET", "/auditactivity/v1/auditrecords/{id}", 404),
     row("PUT", ONE, REPLACE, by(200, 403, 403)),
     row("PATCH", ONE, REVISE, by(204, 403, 403)),
     Row { stage: Waiting, ..row("PATCH", ONE, SHOW_TO_SELLERS, without_sellers(by(204, 403, 403))) },
@@ -238,6 +249,7 @@ pub(super) const TABLE: &[Row] = &[
     own(USER, 404),
     administer("PUT", USER, 400),
     administer("DELETE", USER, 404),
+    Row { call: LOGGED, ..integrate("GET", "/v1.0/engagements/requests", 200) },
     integrate("GET", WEBHOOKS, 200),
     integrate("POST", WEBHOOKS, 400),
     integrate("GET", WEBHOOK, 404),
@@ -253,6 +265,11 @@ pub(super) const TABLE: &[Row] = &[
     integrate("GET", "/v1.0/engagements/webhooks/{id}/deliveries", 404),
     integrate("GET", "/v1.0/engagements/webhooks/{id}/deliveries/{delivery_id}", 404),
     integrate("POST", "/v1.0/engagements/webhooks/{id}/deliveries/{delivery_id}/redeliver", 404),
+    notices("GET", NOTICES, 200),
+    notices("POST", "/v1.0/engagements/notices/read", 400),
+    notices("POST", "/v1.0/engagements/notices/{id}/read", 404),
+    notices("GET", "/v1.0/engagements/notices/preferences", 200),
+    notices("PUT", "/v1.0/engagements/notices/preferences", 400),
     partner_center("GET", "/webhooks/v1/registration/events", 200),
     partner_center("GET", REGISTRATION, 404),
     partner_center("POST", REGISTRATION, 400),
@@ -262,6 +279,8 @@ pub(super) const TABLE: &[Row] = &[
     public("GET", "/v1.0/engagements", 200),
     public("GET", "/v1.0/engagements/$metadata", 200),
     public("GET", "/cert/{file}", 404),
+    public("GET", "/unsubscribe/{token}", 404),
+    public("POST", "/unsubscribe/{token}", 404),
     public("POST", "/{tenant}/oauth2/token", 400),
     public("POST", "/{tenant}/oauth2/v2.0/token", 400),
     public("GET", "/{tenant}/.well-known/openid-configuration", 200),
@@ -294,7 +313,15 @@ impl Row {
     /// Returns the path for a record.
     pub(super) fn path_for(&self, id: impl ToString) -> String {
         let mut path = self.path.replace("{id}", &id.to_string());
-        for name in ["{action}", "{tenant}", "{location_id}", "{file}", "{delivery_id}", "{correlation_id}"] {
+        for name in [
+            "{action}",
+            "{tenant}",
+            "{location_id}",
+            "{file}",
+            "{delivery_id}",
+            "{correlation_id}",
+            "{token}",
+        ] {
             path = path.replace(name, self.parameter);
         }
         assert!(!path.contains('{'), "{} has a parameter that path_for does not know", self.path);

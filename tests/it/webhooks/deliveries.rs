@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::{Receiver, Reply, Running, act_on, look_at, subscribe, wait_until};
-use crate::world::*;
+use crate::{
+    audit::{ADA, detail, operations, records},
+    world::*,
+};
 
 /// Says whether the newest delivery has had so many attempts.
 fn tried(attempts: u32) -> impl Fn(&Value) -> bool {
@@ -98,12 +101,17 @@ async fn a_receiver_that_is_gone_is_told_no_more_until_it_is_resumed(#[case] bac
     let world = World::open(backend).await;
     let mut receiver = Receiver::start(&[Reply::Status(410)]).await;
     let webhook = subscribe(&world, ALEX, receiver.url("hook"), json!({})).await;
+    world.advance_secs(1);
     let _running = Running::start(&world);
     let first = world.post(ALEX, own_deal()).await.created();
     receiver.next().await;
 
     let disabled = wait_until(&world, ALEX, &webhook, "", |it| it["state"] == "disabled").await;
     assert!(text(&disabled, "/stateReason").contains("410"));
+    let told = records(&world, ADA).await;
+    assert_eq!(operations(&told), ["create_webhook", "disable_webhook"]);
+    assert_eq!(text(&told[1], "/applicationId"), "liaison/webhooks");
+    assert!(detail(&told[1], "Reason").unwrap().contains("410"));
     let second = world.post(ALEX, own_deal()).await.created();
     world.store.settle().await.unwrap();
     act_on(&world, ALEX, &webhook, "resume", Value::Null).await;

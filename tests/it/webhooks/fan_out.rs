@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use http::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{EVENTS, Receiver, Running, invite, note, register, subscribe};
+use super::{EVENTS, Receiver, Running, invite, note, partner_center, register, subscribe};
 use crate::{lifecycle::FABRIKAMS, log::begin_slow_change, world::*};
 
 #[rstest]
@@ -78,11 +79,22 @@ async fn the_notification_is_that_of_the_contract(#[case] backend: Backend) {
     let received = receiver.next().await;
     let id = text(&own, "/id");
     let uri = format!("{PUBLIC_URL}/engagements/v1/referrals/{id}");
+    let audit_uri = text(&received.json(), "/AuditUri").to_owned();
     let body = format!(
         "{{\"EventName\":\"referral-created\",\"ResourceUri\":\"{uri}\",\"ResourceName\":\"referral\",\
-         \"AuditUri\":null,\"ResourceChangeUtcDate\":\"2026-11-22T09:30:00.1234567+00:00\"}}"
+         \"AuditUri\":\"{audit_uri}\",\"ResourceChangeUtcDate\":\"2026-11-22T09:30:00.1234567+00:00\"}}"
     );
     assert_eq!(received.body, body);
+    let audit_path = audit_uri.strip_prefix(PUBLIC_URL).unwrap();
+    let record = partner_center(&world, ALEX, Method::GET, audit_path, Value::Null).await.json();
+    assert_eq!(record["operationType"], "create_referral");
+    assert_eq!(record["customizedData"][0], json!({"key": "ReferralId", "value": id}));
+    assert!(audit_uri.ends_with(text(&record, "/id")));
+    let foreign = partner_center(&world, FAY, Method::GET, audit_path, Value::Null).await;
+    assert_eq!(
+        (foreign.status.as_u16(), foreign.json()["code"].clone()),
+        (404, json!("auditRecordNotFound"))
+    );
     assert_eq!(received.headers["content-type"], "application/json");
     let path = uri.strip_prefix(PUBLIC_URL).unwrap();
     assert_eq!(world.get_path(ALEX, path, &[]).await.json()["id"], own["id"]);

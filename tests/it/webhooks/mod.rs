@@ -1,8 +1,10 @@
 //! Webhooks, as receivers and their organisations meet them: real servers on loopback ports are called.
 
+mod converge;
 mod deliveries;
 mod fan_out;
 mod registration;
+mod replaced;
 mod subscriptions;
 
 use std::{
@@ -35,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How a receiver answers.
 #[derive(Clone, Debug)]
-enum Reply {
+pub(crate) enum Reply {
     Status(u16),
     With(u16, &'static str, &'static str),
     Hang,
@@ -43,24 +45,24 @@ enum Reply {
 
 /// What a receiver was sent.
 #[derive(Clone, Debug)]
-struct Received {
+pub(crate) struct Received {
     path: String,
-    headers: HeaderMap,
-    body: Bytes,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Received {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.headers["webhook-id"].to_str().unwrap().to_owned()
     }
 }
 
 /// Somebody who is told.
-struct Receiver {
+pub(crate) struct Receiver {
     address: SocketAddr,
     received: UnboundedReceiver<Received>,
     script: Arc<Mutex<VecDeque<Reply>>>,
@@ -71,7 +73,7 @@ type Shared = (UnboundedSender<Received>, Arc<Mutex<VecDeque<Reply>>>);
 
 impl Receiver {
     /// Starts one that answers as `script` says, then 200.
-    async fn start(script: &[Reply]) -> Self {
+    pub(crate) async fn start(script: &[Reply]) -> Self {
         let (sender, received) = unbounded_channel();
         let script = Arc::new(Mutex::new(script.iter().cloned().collect::<VecDeque<_>>()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -81,12 +83,12 @@ impl Receiver {
         Self { address, received, script, serving }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
     }
 
     /// Waits for what comes next.
-    async fn next(&mut self) -> Received {
+    pub(crate) async fn next(&mut self) -> Received {
         timeout(PATIENCE, self.received.recv()).await.expect("something comes").unwrap()
     }
 
@@ -105,7 +107,7 @@ impl Receiver {
     }
 
     /// Says that nothing else has come.
-    fn is_silent(&mut self) -> bool {
+    pub(crate) fn is_silent(&mut self) -> bool {
         self.received.try_recv().is_err()
     }
 
@@ -140,10 +142,10 @@ async fn receive(
 }
 
 /// The background tasks of a server. Dropping them is as sudden as the end of its process.
-struct Running(Vec<JoinHandle<()>>);
+pub(crate) struct Running(Vec<JoinHandle<()>>);
 
 impl Running {
-    fn start(server: &Server) -> Self {
+    pub(crate) fn start(server: &Server) -> Self {
         Self::fan_out(server).and(Self::deliver(server))
     }
 
@@ -197,7 +199,7 @@ async fn register(server: &Server, email: &str, url: String) -> Value {
 }
 
 /// Makes a subscription of the organisation of `email`.
-async fn subscribe(server: &Server, email: &str, url: String, more: Value) -> Value {
+pub(crate) async fn subscribe(server: &Server, email: &str, url: String, more: Value) -> Value {
     let mut body = json!({"url": url, "events": EVENTS});
     for (name, value) in more.as_object().into_iter().flatten() {
         body[name] = value.clone();
@@ -251,7 +253,7 @@ async fn invite(world: &World) -> (String, String) {
 }
 
 /// Changes the notes of a record.
-async fn note(server: &Server, email: &str, id: &str, notes: &str) {
+pub(crate) async fn note(server: &Server, email: &str, id: &str, notes: &str) {
     let operations = json!([{"op": "replace", "path": "/details/notes", "value": notes}]);
     let answer = server.patch(email, id, &[], operations).await;
     assert_eq!(answer.status, 204, "{}", answer.text());

@@ -1,10 +1,14 @@
 //! Subscriptions of our own: made, changed, paused and taken away, filtered, full, with their secrets and their log.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Method;
+use liaison::domain::time::Timestamp;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{Receiver, Reply, Running, WEBHOOKS, act_on, invite, look_at, note, subscribe, wait_until};
+use super::{
+    EVENTS, Receiver, Reply, Running, WEBHOOKS, act_on, invite, look_at, note, subscribe, wait_until,
+};
 use crate::{lifecycle::NORTHWINDS, world::*};
 
 #[rstest]
@@ -142,7 +146,8 @@ async fn the_log_tells_every_attempt_and_sends_again(#[case] backend: Backend) {
     let webhook = subscribe(&world, ALEX, receiver.url("hook"), json!({})).await;
     let _running = Running::start(&world);
     world.post(ALEX, own_deal()).await.created();
-    let id = receiver.next().await.id();
+    let first = receiver.next().await;
+    let id = first.id();
 
     let tried = |it: &Value| it["value"][0]["attempts"] == 1;
     let page = wait_until(&world, ALEX, &webhook, "/deliveries?state=pending", tried).await;
@@ -153,6 +158,11 @@ async fn the_log_tells_every_attempt_and_sends_again(#[case] backend: Backend) {
     assert_eq!((&attempt["answer"], &attempt["url"]), (&json!("so be it"), &json!(receiver.url("hook"))));
     let sent: Value = serde_json::from_str(text(&detail, "/body")).unwrap();
     assert_eq!(sent["type"], "referral-created");
+    assert_eq!(detail["body"], json!(std::str::from_utf8(&first.body).unwrap()));
+    assert_eq!(attempt["bodyBytes"], json!(first.body.len()));
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &first.body);
+    let digest: String = digest.as_ref().iter().map(|it| format!("{it:02x}")).collect();
+    assert_eq!(attempt["bodySha256"], json!(digest));
 
     let again = act_on(&world, ALEX, &webhook, &format!("deliveries/{id}/redeliver"), Value::Null).await;
     assert_eq!(again.status, 202, "{}", again.text());
@@ -161,6 +171,10 @@ async fn the_log_tells_every_attempt_and_sends_again(#[case] backend: Backend) {
     wait_until(&world, ALEX, &webhook, "/deliveries", delivered).await;
     let detail = look_at(&world, ALEX, &webhook, &format!("/deliveries/{id}")).await;
     assert_eq!(detail["attemptLog"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&detail["body"], &detail["attemptLog"][1]["bodySha256"]),
+        (&json!(std::str::from_utf8(&first.body).unwrap()), &json!(digest))
+    );
 
     let range = json!({"from": START, "state": "delivered"});
     assert_eq!(act_on(&world, ALEX, &webhook, "redeliver", range).await.status, 202);
@@ -176,6 +190,37 @@ async fn the_log_tells_every_attempt_and_sends_again(#[case] backend: Backend) {
         .get_path(ALEX, &format!("{WEBHOOKS}/{}/deliveries?$skiptoken=x", text(&webhook, "/id")), &[])
         .await;
     assert_eq!(page.status, 400);
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn the_log_goes_on_at_a_place_that_is_sealed_for_one_person(#[case] backend: Backend) {
+    let world = World::open(backend).await;
+    let webhook =
+        subscribe(&world, ALEX, "https://hooks.contoso.example/".to_owned(), json!({"events": EVENTS})).await;
+    for _ in 0..51 {
+        world.post(ALEX, own_deal()).await.created();
+    }
+    let running = Running::fan_out(&world);
+    let path = format!("{WEBHOOKS}/{}/deliveries", text(&webhook, "/id"));
+
+    let full = |it: &Value| it["@odata.nextLink"].is_string();
+    let page = wait_until(&world, ALEX, &webhook, "/deliveries", full).await;
+    running.kill().await;
+    let next = text(&page, "/@odata.nextLink").strip_prefix(PUBLIC_URL).unwrap();
+
+    let rest = world.get_path(ALEX, next, &[]).await.json();
+    assert_eq!((page["value"].as_array().unwrap().len(), rest["value"].as_array().unwrap().len()), (50, 1));
+    assert_eq!(rest["@odata.nextLink"], Value::Null);
+    let foreign = world.get_path("ada.account@contoso.example", next, &[]).await;
+    assert_eq!(foreign.status, 400, "{}", foreign.text());
+    let last = &page["value"][49];
+    let ticks = Timestamp::parse(text(last, "/createdDateTime")).unwrap().ticks();
+    let plain = URL_SAFE_NO_PAD.encode(format!("{ticks}.{}", text(last, "/id")));
+    let forged = world.get_path(ALEX, &format!("{path}?$skiptoken={plain}"), &[]).await;
+    assert_eq!(forged.status, 400, "{}", forged.text());
 }
 
 #[rstest]

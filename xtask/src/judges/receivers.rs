@@ -38,9 +38,11 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const KEYS_SEEN: Duration = Duration::from_secs(6);
 
 /// A receiver that runs, and where it listens.
-struct Receiver {
+pub(super) struct Receiver {
     name: &'static str,
     process: Process,
+    /// The port of this machine.
+    pub(super) port: u16,
     url: String,
 }
 
@@ -172,7 +174,7 @@ fn write_secret(webhook: &Value, path: &Path) -> Result<()> {
 
 impl Receiver {
     /// Starts it and waits until it says its port.
-    fn start(name: &'static str, command: &mut Command, folder: &Path) -> Result<Self> {
+    pub(super) fn start(name: &'static str, command: &mut Command, folder: &Path) -> Result<Self> {
         let log: PathBuf = folder.join(format!("{name}.log"));
         let mut process = Process::spawn(name, command, &log)?;
         let deadline = Instant::now() + TIMEOUT;
@@ -180,7 +182,7 @@ impl Receiver {
             let text = fs::read_to_string(&log)?;
             if let Some((port, _)) = text.split_once('\n') {
                 let port: u16 = port.parse().with_context(|| format!("{name} says no port: {text}"))?;
-                return Ok(Self { name, process, url: format!("http://127.0.0.1:{port}/hook") });
+                return Ok(Self { name, process, port, url: format!("http://127.0.0.1:{port}/hook") });
             }
             process.ensure_running()?;
             if Instant::now() > deadline {
@@ -191,7 +193,7 @@ impl Receiver {
     }
 
     /// Waits until it ends, and says what it says.
-    fn finish(mut self) -> Result<()> {
+    pub(super) fn finish(mut self) -> Result<()> {
         let status = self.process.wait(TIMEOUT)?;
         let log = self.process.log_tail();
         ensure!(status.success(), "{} ended with {status}:\n{log}", self.name);

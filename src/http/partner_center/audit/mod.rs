@@ -5,39 +5,51 @@
 //! size                 records on a page, 1 to 500
 //! filter               JSON: {"Field": "ResourceType", "Value": "referral", "Operator": "equals"}
 //! MS-ContinuationToken the header of the next page, as `links.next` says it
+//! Accept               text/csv or application/x-ndjson: all of it as a file
 //! ```
 //!
-//! `query` reads what is asked for.
+//! `query` reads what is asked for. `/auditactivity/v1/auditrecords/{id}` is one record, as notifications link to it.
 
 mod query;
 
 use axum::{
     Json,
-    extract::{RawQuery, State},
-    response::IntoResponse,
+    body::Body,
+    extract::{Path, RawQuery, State, rejection::PathRejection},
+    response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, StatusCode};
+use futures_util::stream;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use uuid::Uuid;
 
 use self::query::{AuditFilter, AuditQuery};
 use super::Failures;
 use crate::{
     app::App,
-    domain::{actor::Actor, event::Event, organization::OrganizationId, time::Timestamp},
-    http::{error::ApiError, extract::Auditor, failure::invalid_query},
-    service::referrals::{self, AuditRecord, AuditRequest},
+    domain::actor::Auditor,
+    http::{error::ApiError, failure::invalid_query},
+    service::{
+        Context,
+        audit::{
+            self, AuditAttributes, AuditError, AuditItem, AuditRequest, AuditValue, Export, ExportFormat,
+            ExportRequest,
+        },
+    },
 };
 
 const CONTINUATION: HeaderName = HeaderName::from_static("ms-continuationtoken");
-/// Ticks of .NET at the beginning of 1970: ids of audit records count from the year 1.
-const DOTNET_EPOCH_TICKS: i64 = 621_355_968_000_000_000;
+const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+const JSON_LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+const AS_FILE: [HeaderValue; 2] = [
+    HeaderValue::from_static("attachment; filename=\"auditrecords.csv\""),
+    HeaderValue::from_static("attachment; filename=\"auditrecords.jsonl\""),
+];
 
 /// Returns the routes.
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(one))
 }
 
 /// A page of audit records.
@@ -50,59 +62,6 @@ struct AuditRecords {
     items: Vec<AuditItem>,
     links: AuditLinks,
     attributes: AuditAttributes,
-}
-
-/// Something that happened.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct AuditItem {
-    /// `{partnerId}_{id of the change}_{operationType}_{.NET ticks}`.
-    id: String,
-    /// The caller's organisation.
-    partner_id: OrganizationId,
-    /// Always empty.
-    #[schema(value_type = Vec<String>)]
-    participants: [String; 0],
-    /// Always empty.
-    customer_id: &'static str,
-    /// The customer's name; empty where the caller may not see it.
-    customer_name: String,
-    /// Who did it; empty for whoever is not of the caller's organisation.
-    user_principal_name: String,
-    /// Through what; empty for another organisation's application.
-    application_id: String,
-    /// Always `referral`.
-    resource_type: &'static str,
-    /// The referral before, as JSON in a string; null when it was made.
-    #[schema(required)]
-    resource_old_value: Option<String>,
-    /// The referral after, as JSON in a string.
-    resource_new_value: String,
-    /// `create_referral`, `update_referral`, `create_related_referral` or `update_related_referral`.
-    operation_type: &'static str,
-    /// Id of the change.
-    original_correlation_id: Uuid,
-    /// When, with seven digits of fraction.
-    operation_date: String,
-    /// Always `succeeded`: what failed is no change.
-    operation_status: &'static str,
-    /// `ReferralId` and `EngagementId`.
-    customized_data: [AuditValue; 2],
-    attributes: AuditAttributes,
-}
-
-/// A name with its value.
-#[derive(Serialize, ToSchema)]
-struct AuditValue {
-    key: &'static str,
-    value: String,
-}
-
-/// What an object is.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct AuditAttributes {
-    object_type: &'static str,
 }
 
 /// Where a page is, and what follows it.
@@ -125,10 +84,11 @@ struct AuditLink {
     headers: Vec<AuditValue>,
 }
 
-/// Lists what happened to referrals in a time.
+/// Lists what happened in a time: to referrals, and sign-ins, refusals, exports and administration.
 ///
-/// For a user with a Referrals role, and for an application of the organisation by itself. Values are those that the
-/// caller may see of the referral today.
+/// A user with a Referrals role reads of referrals, with values that it may see of them today; an account admin of
+/// everything else; an application of the organisation by itself of both. With `Accept: text/csv` or
+/// `application/x-ndjson` all of it comes as a file, and the export is written down.
 #[utoipa::path(
     get,
     path = "/v1/auditrecords",
@@ -137,32 +97,43 @@ struct AuditLink {
     params(
         ("startDate" = String, Query, description = "The first day, such as `2026-11-01`, or a time"),
         ("endDate" = Option<String>, Query, description = "The last day, or a time; until now when it is absent"),
-        ("size" = Option<u32>, Query, description = "Records on a page, 1 to 500"),
+        ("size" = Option<u32>, Query, description = "Records on a page, 1 to 500; not for a file"),
         ("filter" = Option<String>, Query, description = "`{\"Field\":\"ResourceType\",\"Value\":\"referral\",\"Operator\":\"equals\"}`"),
         ("MS-ContinuationToken" = Option<String>, Header, description = "From the headers of `links.next`"),
     ),
     responses(
-        (status = 200, description = "A page of audit records", body = AuditRecords),
+        (status = 200, description = "A page of audit records, or all of them as a file", content(
+            (AuditRecords = "application/json"),
+            (String = "text/csv"),
+            (String = "application/x-ndjson"),
+        )),
         Failures,
     )
 )]
 async fn list(
     State(app): State<App>,
-    Auditor(actor): Auditor,
+    auditor: Auditor,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     let query = query.unwrap_or_default();
-    let AuditQuery { from, until, size, filter } =
-        query::read(&query, app.context.clock.now()).map_err(|problems| invalid_query(&problems))?;
+    let format = format(&headers);
+    let AuditQuery { span, size, filter } =
+        query::read(&query, app.context.clock.now(), format.is_some()).map_err(|it| invalid_query(&it))?;
+    if let Some(format) = format {
+        let Context { store, clock, random, .. } = &app.context;
+        let request = ExportRequest { span, format };
+        audit::note_export(store, (random, clock.now()), Some(&auditor), request).await?;
+        return Ok(file(Export::new(store, Some(auditor), span), format, filter));
+    }
     let continuation = headers.get(&CONTINUATION).map(|it| it.to_str().unwrap_or("?").to_owned());
-    let request = AuditRequest { from, until, size, continuation };
-    let page = referrals::audit(&app.context, &actor, &request).await?;
-    let is_wanted = |it: &AuditItem| filter.as_ref().is_none_or(|filter| passes(filter, it));
-    let items: Vec<AuditItem> =
-        page.records.into_iter().map(|it| item(&actor, it)).filter(is_wanted).collect();
+    let page = audit::list(&app.context, &auditor, &AuditRequest { span, size, continuation }).await?;
+    let items: Vec<AuditItem> = page.items.into_iter().filter(|it| passes(filter.as_ref(), it)).collect();
     let link = |headers| AuditLink { uri: format!("/auditrecords?{query}"), method: "GET", headers };
-    let next = page.continuation.map(|value| link(vec![AuditValue { key: "MS-ContinuationToken", value }]));
+    let next = page.continuation.map(|value| {
+        let key = "MS-ContinuationToken".to_owned();
+        link(vec![AuditValue { key, value }])
+    });
     Ok((
         StatusCode::OK,
         Json(AuditRecords {
@@ -171,61 +142,79 @@ async fn list(
             links: AuditLinks { this: link(Vec::new()), next },
             attributes: AuditAttributes { object_type: "Collection" },
         }),
-    ))
+    )
+        .into_response())
 }
 
-fn passes(filter: &AuditFilter, item: &AuditItem) -> bool {
+/// Reads one audit record: the `AuditUri` of a notification leads here.
+#[utoipa::path(
+    get,
+    path = "/auditactivity/v1/auditrecords/{id}",
+    tag = "Partner Center",
+    security(("bearer" = [])),
+    params(("id" = String, Path, description = "`id` of the record")),
+    responses((status = 200, description = "The record", body = AuditItem), Failures)
+)]
+async fn one(
+    State(app): State<App>,
+    auditor: Auditor,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<AuditItem>, ApiError> {
+    let Path(id) = id.map_err(|_| AuditError::NotFound)?;
+    Ok(Json(audit::find(&app.context, &auditor, &id).await?))
+}
+
+/// Returns the form of the file that is asked for; `None` when a page is.
+fn format(headers: &HeaderMap) -> Option<ExportFormat> {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|it| it.to_str().ok());
+    accepted.flat_map(|it| it.split(',')).find_map(|it| {
+        let essence = it.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "text/csv" => Some(ExportFormat::Csv),
+            "application/x-ndjson" | "application/jsonl" => Some(ExportFormat::JsonLines),
+            _ => None,
+        }
+    })
+}
+
+/// Answers with everything, a page after the other. An error in the middle breaks the connection off, which every client
+/// notices.
+fn file(export: Export, format: ExportFormat, filter: Option<AuditFilter>) -> Response {
+    let state = (Some(format.head()), export, filter);
+    let pieces = stream::unfold(state, move |(head, mut export, filter)| async move {
+        if let Some(head) = head {
+            return Some((Ok(head), (None, export, filter)));
+        }
+        let piece = match export.next_items().await {
+            Ok(None) => return None,
+            Ok(Some(items)) => {
+                let wanted = items.iter().filter(|it| passes(filter.as_ref(), it));
+                Ok(wanted.map(|it| audit::line(it, format)).collect::<String>())
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "an export was broken off");
+                Err(std::io::Error::other(error))
+            }
+        };
+        Some((piece, (None, export, filter)))
+    });
+    let [csv, json_lines] = AS_FILE;
+    let (content_type, disposition) = match format {
+        ExportFormat::Csv => (CSV, csv),
+        ExportFormat::JsonLines => (JSON_LINES, json_lines),
+    };
+    let headers = [(header::CONTENT_TYPE, content_type), (header::CONTENT_DISPOSITION, disposition)];
+    (headers, Body::from_stream(pieces)).into_response()
+}
+
+fn passes(filter: Option<&AuditFilter>, item: &AuditItem) -> bool {
     match filter {
-        AuditFilter::ResourceType(value) => item.resource_type.eq_ignore_ascii_case(value),
-        AuditFilter::CustomerId(value) => item.customer_id == value,
-        AuditFilter::CompanyName(value) => item.customer_name.eq_ignore_ascii_case(value),
-        AuditFilter::CompanyNameContains(value) => {
+        None => true,
+        Some(AuditFilter::ResourceType(value)) => item.resource_type.eq_ignore_ascii_case(value),
+        Some(AuditFilter::CustomerId(value)) => item.customer_id == value,
+        Some(AuditFilter::CompanyName(value)) => item.customer_name.eq_ignore_ascii_case(value),
+        Some(AuditFilter::CompanyNameContains(value)) => {
             item.customer_name.to_lowercase().contains(&value.to_lowercase())
         }
     }
-}
-
-fn item(actor: &Actor, record: AuditRecord) -> AuditItem {
-    let operation = operation(record.event);
-    let partner = &actor.organization_id;
-    let ticks = record.at.ticks().saturating_add(DOTNET_EPOCH_TICKS);
-    AuditItem {
-        id: format!("{partner}_{}_{operation}_{ticks}", record.id.simple()),
-        partner_id: partner.clone(),
-        participants: [],
-        customer_id: "",
-        customer_name: record.customer.unwrap_or_default(),
-        user_principal_name: record.user.unwrap_or_default(),
-        application_id: record.application.unwrap_or_default(),
-        resource_type: "referral",
-        resource_old_value: record.versions.before(),
-        resource_new_value: record.versions.after(),
-        operation_type: operation,
-        original_correlation_id: record.id,
-        operation_date: seven_digits(record.at),
-        operation_status: "succeeded",
-        customized_data: [
-            AuditValue { key: "ReferralId", value: record.referral_id.to_string() },
-            AuditValue { key: "EngagementId", value: record.engagement_id.to_string() },
-        ],
-        attributes: AuditAttributes { object_type: "AuditRecord" },
-    }
-}
-
-fn operation(event: Event) -> &'static str {
-    match event {
-        Event::ReferralCreated => "create_referral",
-        Event::ReferralUpdated => "update_referral",
-        Event::RelatedReferralCreated => "create_related_referral",
-        Event::RelatedReferralUpdated => "update_related_referral",
-        Event::TestCreated => "create_test",
-    }
-}
-
-/// Writes a time with all of its digits, as this API does.
-fn seven_digits(at: Timestamp) -> String {
-    let text = at.to_string();
-    let bare = text.trim_end_matches('Z');
-    let (seconds, fraction) = bare.split_once('.').unwrap_or((bare, ""));
-    format!("{seconds}.{fraction:0<7}Z")
 }

@@ -4,17 +4,18 @@ use odata::QueryError;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use crate::domain::{report::shortened, time::Timestamp};
+use crate::{
+    domain::{report::shortened, time::Timestamp},
+    service::audit::{Kinds, Span, read_moment},
+};
 
 /// Records on a page, at most and when nothing is said.
 const SIZE_MAX: u32 = 500;
-const DAY_SECS: i64 = 24 * 60 * 60;
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AuditQuery {
-    pub(super) from: Timestamp,
-    pub(super) until: Timestamp,
+    pub(super) span: Span,
     pub(super) size: u32,
     pub(super) filter: Option<AuditFilter>,
 }
@@ -32,8 +33,19 @@ pub(super) enum AuditFilter {
     CompanyNameContains(String),
 }
 
+impl AuditFilter {
+    /// Returns which records can pass.
+    fn kinds(&self) -> Kinds {
+        match self {
+            Self::ResourceType(value) if value.eq_ignore_ascii_case("referral") => Kinds::Changes,
+            Self::ResourceType(_) => Kinds::Events,
+            Self::CustomerId(_) | Self::CompanyName(_) | Self::CompanyNameContains(_) => Kinds::All,
+        }
+    }
+}
+
 /// Reads a query at the time `now`; names are read in any case, and other ones have no effect.
-pub(super) fn read(query: &str, now: Timestamp) -> Result<AuditQuery, Vec<QueryError>> {
+pub(super) fn read(query: &str, now: Timestamp, is_file: bool) -> Result<AuditQuery, Vec<QueryError>> {
     let (mut from, mut until, mut size, mut filter) = (None, None, None, None);
     let mut problems = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -61,12 +73,18 @@ pub(super) fn read(query: &str, now: Timestamp) -> Result<AuditQuery, Vec<QueryE
     {
         problems.push(problem("endDate", "lies before startDate"));
     }
+    if is_file && size.is_some() {
+        problems.push(problem("size", "does not go with a file, which has no pages; leave it out"));
+    }
     let size = size.map_or(SIZE_MAX, |text| read_size(&text, &mut problems));
     let filter = filter.and_then(|text| {
         read_filter(&text).map_err(|message| problems.push(problem("filter", message))).ok()
     });
     match (from, until) {
-        (Some(from), Some(until)) if problems.is_empty() => Ok(AuditQuery { from, until, size, filter }),
+        (Some(from), Some(until)) if problems.is_empty() => {
+            let kinds = filter.as_ref().map_or(Kinds::All, AuditFilter::kinds);
+            Ok(AuditQuery { span: Span { from, until, kinds }, size, filter })
+        }
         _ => Err(problems),
     }
 }
@@ -83,19 +101,12 @@ fn problem(option: &str, message: impl Into<String>) -> QueryError {
 
 /// Reads a day or a time; returns its first and its last moment.
 fn moment(option: &str, text: &str, problems: &mut Vec<QueryError>) -> Option<(Timestamp, Timestamp)> {
-    let Some(first) = Timestamp::parse(text) else {
-        let text = shortened(text);
-        let message = format!("\"{text}\" is neither a day such as 2026-11-01 nor a time");
+    let moment = read_moment(text);
+    if moment.is_none() {
+        let message = format!("\"{}\" is neither a day such as 2026-11-01 nor a time", shortened(text));
         problems.push(problem(option, message));
-        return None;
-    };
-    let is_day = !text.contains(['T', 't', ' ']);
-    let last = if is_day {
-        Timestamp::from_ticks(first.plus_secs(DAY_SECS).ticks().saturating_sub(1))
-    } else {
-        first
-    };
-    Some((first, last))
+    }
+    moment
 }
 
 fn read_size(text: &str, problems: &mut Vec<QueryError>) -> u32 {
@@ -136,7 +147,10 @@ fn read_filter(text: &str) -> Result<AuditFilter, String> {
 #[cfg(test)]
 mod tests {
     use super::{AuditFilter, AuditQuery, read, read_filter};
-    use crate::domain::time::Timestamp;
+    use crate::{
+        domain::time::Timestamp,
+        service::audit::{Kinds, Span},
+    };
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
@@ -145,24 +159,26 @@ mod tests {
     #[test]
     fn the_end_of_a_day_is_its_last_moment_and_without_one_it_is_now() {
         let now = at("2026-11-22T09:30:00Z");
-        let read = |query| read(query, now).unwrap();
+        let read = |query| read(query, now, false).unwrap();
 
-        let expected = AuditQuery { from: at("2026-11-01"), until: now, size: 500, filter: None };
+        let span = Span { from: at("2026-11-01"), until: now, kinds: Kinds::All };
+        let expected = AuditQuery { span, size: 500, filter: None };
         assert_eq!(read("startDate=2026-11-01"), expected);
         let day = read("STARTDATE=2026-11-01T10:00:00Z&endDate=2026-11-02&size=7");
-        assert_eq!((day.from, day.size), (at("2026-11-01T10:00:00Z"), 7));
-        assert_eq!(day.until, at("2026-11-02T23:59:59.9999999Z"));
+        assert_eq!((day.span.from, day.size), (at("2026-11-01T10:00:00Z"), 7));
+        assert_eq!(day.span.until, at("2026-11-02T23:59:59.9999999Z"));
     }
 
     #[test]
     fn everything_that_is_wrong_is_said() {
         for (query, count) in [
             ("", 1),
-            ("startDate=x&endDate=y&size=0&filter=z", 4),
+            ("startDate=x&endDate=y&size=0&filter=z", 5),
             ("startDate=2026-11-02&endDate=2026-11-01", 1),
             ("startDate=2026-11-02&startDate=2026-11-02", 1),
+            ("startDate=2026-11-02&size=7", 1),
         ] {
-            let error = read(query, at("2026-11-22")).unwrap_err();
+            let error = read(query, at("2026-11-22"), true).unwrap_err();
             assert_eq!(error.len(), count, "{query}");
         }
     }

@@ -111,6 +111,7 @@ async fn follow(
         wish,
         count_max,
         cursor,
+        epoch: app.context.store.epoch(),
         growth: app.context.store.log_growth(),
         draining: app.health.draining(),
         heartbeat_at: now,
@@ -168,6 +169,8 @@ struct Follower {
     wish: FeedWish,
     count_max: u32,
     cursor: Cursor,
+    /// Which log the cursor is a place of.
+    epoch: u64,
     growth: watch::Receiver<()>,
     draining: watch::Receiver<bool>,
     heartbeat: Duration,
@@ -220,6 +223,10 @@ impl Follower {
         }
         self.growth.borrow_and_update();
         let context = &self.app.context;
+        if context.store.epoch() != self.epoch {
+            let message = "the sandbox was reset, or put back to an earlier state; begin anew";
+            return Err(ApiError::new(StatusCode::GONE, message).inner("resyncRequired"));
+        }
         let page = referrals::feed(context, &actor, self.cursor, &self.wish, self.count_max).await?;
         self.cursor = page.reached;
         Ok((page, actor))

@@ -62,7 +62,7 @@ impl Ground {
         let setup = |kind, data: &Path, database_url| -> Result<Setup> {
             let program = if kind == Kind::Liaison { "liaison" } else { "xtask" };
             let program = workspace.binary(program, options.profile())?;
-            Ok(Setup { kind, program, data: data.to_owned(), database_url })
+            Ok(Setup { kind, program, data: data.to_owned(), database_url, has_request_log: false })
         };
         if database == Database::Postgres {
             let postgres = Postgres::start(workspace, Durability::On)?;

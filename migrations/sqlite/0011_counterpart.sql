@@ -1,0 +1,24 @@
+-- What the other side of a sandbox does by itself: its script where somebody has set one, and how many invitations it
+-- has had, for those that alternate.
+CREATE TABLE counterparts (
+    organization_id TEXT NOT NULL PRIMARY KEY REFERENCES organizations (id),
+    play TEXT,
+    turns INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What it is going to do, in the order of rank for one referral.
+CREATE TABLE counterpart_plans (
+    referral_id BLOB NOT NULL,
+    rank INTEGER NOT NULL,
+    organization_id TEXT NOT NULL,
+    action TEXT NOT NULL,
+    due INTEGER NOT NULL,
+    reason TEXT,
+    because TEXT NOT NULL,
+    PRIMARY KEY (referral_id, rank)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX counterpart_plans_by_due ON counterpart_plans (due, referral_id, rank);
+
+-- It plans for what is made from now on.
+INSERT INTO feed_cursors (name, position, revision)
+SELECT 'counterpart', COALESCE(MAX(position), 0), 0 FROM log;
