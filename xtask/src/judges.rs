@@ -4,7 +4,7 @@
 //! The scripts are in `xtask/judges`; each says what it judges. The packages are the authors' own, at fixed versions.
 
 mod mails;
-pub(crate) mod quickstarts;
+mod quickstarts;
 mod receivers;
 pub(crate) mod sink;
 
@@ -42,6 +42,8 @@ pub(crate) struct Judges {
     nats_python: PathBuf,
     /// A Python with a mail server.
     mail_python: PathBuf,
+    /// A Python with what the quick starts import.
+    quickstart_python: PathBuf,
 }
 
 impl Judges {
@@ -53,6 +55,7 @@ impl Judges {
             receiver_python: tools::python_with_webhooks(workspace)?,
             nats_python: tools::python_with_nats(workspace)?,
             mail_python: tools::python_with_mail_server(workspace)?,
+            quickstart_python: tools::python_with_quickstarts(workspace)?,
         })
     }
 
@@ -114,6 +117,11 @@ impl Judges {
         process::run("meeting faults with requests and urllib3", python.arg(&file))?;
         let mut node = self.node("faults.mjs", server)?;
         process::run("meeting faults with fetch, and reading the log as HAR", node.arg(&file))
+    }
+
+    /// Runs the quick starts of the documentation as they stand.
+    pub(crate) fn check_quickstarts(&self, workspace: &Workspace, liaison: &Path) -> Result<()> {
+        quickstarts::check(workspace, &self.quickstart_python, &self.home, liaison)
     }
 
     fn node(&self, script: &str, server: &Server) -> Result<Command> {

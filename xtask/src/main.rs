@@ -1,9 +1,7 @@
 //! `cargo xtask`: the project's own commands. They install what they need and say so.
 //!
-//! * `test` runs every test on both databases, then the contract, PATCH, OData and crash checks on a real server.
+//! * `test` runs every test on both databases, then checks a real server; `test --check NAME` makes one of these checks.
 //! * `bench` measures the server beside the machine's own limits.
-//! * `conform` plays the contract's scenarios against the server, and against broken ones.
-//! * `quickstarts` runs those of the documentation.
 //! * `crash` kills the server again and again and looks for what it had acknowledged.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to whoever ran it")]
@@ -36,17 +34,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Command {
-    /// Runs every test on both databases, then the contract, PATCH, OData and crash checks.
+    /// Runs every test on both databases, then checks a real server.
     Test(suite::Options),
     /// Measures the server beside a minimal server and one that only answers.
     #[command(subcommand)]
     Bench(bench::Command),
     /// Kills the server at random moments and looks for every acknowledged referral.
     Crash(crash::Options),
-    /// Has the conformance runner judge the server, and broken servers judge the runner.
-    Conform(conform::Options),
-    /// Runs the quick starts of the documentation.
-    Quickstarts,
     /// Runs one of the servers that `bench` compares with.
     #[command(hide = true)]
     Limits(limits::Options),
@@ -57,8 +51,6 @@ fn main() -> ExitCode {
         Command::Test(options) => suite::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Crash(options) => crash::run(&options),
-        Command::Conform(options) => conform::run(&options),
-        Command::Quickstarts => judges::quickstarts::run(),
         Command::Limits(options) => limits::run(&options),
     };
     match result {

@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     bench::Database,
     conform, crash,
-    judges::{Judges, quickstarts, sink},
+    judges::{Judges, sink},
     load::{self, Plan, Stop, judge_success},
     postgres::{Durability, Postgres},
     process,
@@ -38,16 +38,32 @@ pub(crate) struct Options {
     /// Runs only the tests whose names contain this, and none of the checks of a real server.
     #[arg(long)]
     filter: Option<String>,
-    /// Runs only this check of a real server, with the build that is there.
+    /// Runs only this check of a real server.
     #[arg(long, conflicts_with = "filter")]
     check: Option<Check>,
 }
 
-/// Checks of a real server that can be run alone.
+/// Checks of a real server, in the order in which they are made.
 #[derive(Clone, Copy, ValueEnum)]
 enum Check {
-    /// What is published to a broker.
+    /// The OpenAPI description, by schemathesis.
+    Contract,
+    /// PATCH, by jsonpatch.
+    Patches,
+    /// Lists and `$metadata`, by OData clients.
+    Odata,
+    /// Signatures of webhooks, by receivers.
+    Webhooks,
+    /// What is published to a broker, by its client.
     Sink,
+    /// The scenarios of the contract; and broken servers that they must notice.
+    Conform,
+    /// Mails, by a mail server.
+    Mails,
+    /// Faults on demand, by clients.
+    Faults,
+    /// The quick starts of the documentation.
+    Quickstarts,
 }
 
 /// Installs what is missing, then runs everything; the first failure ends it.
@@ -55,9 +71,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let workspace = Workspace::find()?;
     let postgres = Postgres::start(&workspace, Durability::Off)?;
     println!("== a throwaway PostgreSQL is running for the tests");
-    if let Some(Check::Sink) = options.check {
-        let (judges, liaison) = (Judges::find(&workspace)?, workspace.binary("liaison", Profile::Debug)?);
-        return check_sinks(&workspace, &judges, &liaison, &postgres);
+    if let Some(check) = options.check {
+        let liaison = workspace.build(Profile::Debug)?;
+        return Tools::find(&workspace)?.check(&liaison, &postgres, &[check]);
     }
     let mut tests = workspace.cargo();
     tests.args(["test", "--workspace", "--locked"]).env(POSTGRES_URL_VARIABLE, postgres.url());
@@ -66,48 +82,59 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!("== filtered: the checks of a real server were not run");
         return Ok(());
     }
-    let schemathesis = tools::schemathesis(&workspace)?;
-    let python = tools::python_with_jsonpatch(&workspace)?;
-    let judges = Judges::find(&workspace)?;
-    let quickstart_python = tools::python_with_quickstarts(&workspace)?;
+    let tools = Tools::find(&workspace)?;
     process::run("running the tests", &mut tests)?;
     // The tests have built both programs, with the same features.
     let liaison = workspace.binary("liaison", Profile::Debug)?;
-    let checks = Checks { workspace: &workspace, schemathesis, python, judges, liaison: &liaison };
-    // Most checks keep one processor busy at a time.
-    thread::scope(|scope| {
-        let on_postgres = scope.spawn(|| {
-            checks.run(&|name| postgres.create_database(name).map(Some))?;
-            quickstarts::check(&workspace, &quickstart_python, &tools::node_judges(&workspace)?, &liaison)
-        });
-        let on_sqlite = checks.run(&|_| Ok(None));
-        on_sqlite
-            .and(on_postgres.join().unwrap_or_else(|_| Err(anyhow!("the checks on PostgreSQL panicked"))))
-    })?;
+    tools.check(&liaison, &postgres, Check::value_variants())?;
     check_crashes(&workspace, &liaison)
 }
 
 /// What the checks of a real server need.
-struct Checks<'a> {
+struct Tools<'a> {
     workspace: &'a Workspace,
     schemathesis: PathBuf,
-    python: PathBuf,
+    jsonpatch_python: PathBuf,
     judges: Judges,
-    liaison: &'a Path,
 }
 
-impl Checks<'_> {
-    /// Runs those that both databases have to pass; `database` makes one of a name.
-    fn run(&self, database: &dyn Fn(&str) -> Result<Option<String>>) -> Result<()> {
-        let Self { workspace, schemathesis, python, judges, liaison } = self;
-        check_contract(workspace, schemathesis, liaison, database("contract")?)?;
-        check_patches(workspace, python, liaison, database("patches")?)?;
-        check_odata(workspace, judges, liaison, database("odata")?)?;
-        check_webhooks(workspace, judges, liaison, database("webhooks")?)?;
-        check_sink(workspace, judges, liaison, database("sink")?)?;
-        conform::check(workspace, liaison, database("conform")?)?;
-        check_mails(workspace, judges, liaison, database("mails")?)?;
-        check_faults(workspace, judges, liaison, database("faults")?)
+impl<'a> Tools<'a> {
+    fn find(workspace: &'a Workspace) -> Result<Self> {
+        Ok(Self {
+            workspace,
+            schemathesis: tools::schemathesis(workspace)?,
+            jsonpatch_python: tools::python_with_jsonpatch(workspace)?,
+            judges: Judges::find(workspace)?,
+        })
+    }
+
+    /// Makes checks on both databases at once: most keep one processor busy at a time.
+    fn check(&self, liaison: &Path, postgres: &Postgres, checks: &[Check]) -> Result<()> {
+        let on = |postgres| checks.iter().try_for_each(|it| self.check_one(liaison, postgres, *it));
+        thread::scope(|scope| {
+            let on_postgres = scope.spawn(|| on(Some(postgres)));
+            let on_sqlite = on(None);
+            on_sqlite
+                .and(on_postgres.join().unwrap_or_else(|_| Err(anyhow!("the checks on PostgreSQL panicked"))))
+        })
+    }
+
+    fn check_one(&self, liaison: &Path, postgres: Option<&Postgres>, check: Check) -> Result<()> {
+        let Self { workspace, judges, .. } = self;
+        let database = |name: &str| postgres.map(|it| it.create_database(name)).transpose();
+        match check {
+            Check::Contract => check_contract(workspace, &self.schemathesis, liaison, database("contract")?),
+            Check::Patches => check_patches(workspace, &self.jsonpatch_python, liaison, database("patches")?),
+            Check::Odata => check_odata(workspace, judges, liaison, database("odata")?),
+            Check::Webhooks => check_webhooks(workspace, judges, liaison, database("webhooks")?),
+            Check::Sink => check_sink(workspace, judges, liaison, database("sink")?),
+            Check::Conform => conform::check(workspace, liaison, database("conform")?),
+            Check::Mails => check_mails(workspace, judges, liaison, database("mails")?),
+            Check::Faults => check_faults(workspace, judges, liaison, database("faults")?),
+            // Once, on SQLite, while broken servers are noticed beside it: what they say holds for any database.
+            Check::Quickstarts if postgres.is_some() => judges.check_quickstarts(workspace, liaison),
+            Check::Quickstarts => Ok(()),
+        }
     }
 }
 
@@ -225,11 +252,6 @@ fn check_webhooks(
     let server = start(&scratch, liaison, database_url)?;
     judges.check_receivers(&server, scratch.path())?;
     server.stop()
-}
-
-fn check_sinks(workspace: &Workspace, judges: &Judges, liaison: &Path, postgres: &Postgres) -> Result<()> {
-    check_sink(workspace, judges, liaison, None)?;
-    check_sink(workspace, judges, liaison, Some(postgres.create_database("sink")?))
 }
 
 /// Has what a real server publishes to a real broker read by somebody else's client.

@@ -4,6 +4,7 @@ use axum::{Json, body::Body, extract::State};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::BodyFailures;
 use crate::{
     app::App,
     domain::sources::MovableClock,
@@ -88,11 +89,7 @@ async fn read(State(sandbox): State<Sandbox>) -> Answer<ClockState> {
     request_body(content = ClockRequest),
     responses(
         (status = 200, description = "Where the clock stands, and what has happened on the way", body = Moved),
-        (status = 400, description = "Every problem of the request", body = ErrorEnvelope),
-        (status = 408, description = "The body came too slowly", body = ErrorEnvelope),
-        (status = 413, description = "The body is too large", body = ErrorEnvelope),
-        (status = 415, description = "The body does not say that it is JSON", body = ErrorEnvelope),
-        (status = 503, description = "Too busy, or the database does not answer", body = ErrorEnvelope),
+        BodyFailures,
         (status = 507, description = "The disk is full", body = ErrorEnvelope),
     )
 )]

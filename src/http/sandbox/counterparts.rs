@@ -9,7 +9,10 @@ use http::HeaderMap;
 use serde::Serialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::clock::{Answer, JSON, Sandbox, require_stated_json};
+use super::{
+    BodyFailures,
+    clock::{Answer, JSON, Sandbox, require_stated_json},
+};
 use crate::{
     http::{
         error::{ApiError, ErrorEnvelope},
@@ -95,11 +98,7 @@ async fn read(
     responses(
         (status = 200, description = "What it does", body = Counterpart),
         (status = 404, description = "There is no such organization", body = ErrorEnvelope),
-        (status = 400, description = "Every problem of the request", body = ErrorEnvelope),
-        (status = 408, description = "The body came too slowly", body = ErrorEnvelope),
-        (status = 413, description = "The body is too large", body = ErrorEnvelope),
-        (status = 415, description = "The body does not say that it is JSON", body = ErrorEnvelope),
-        (status = 503, description = "Too busy, or the database does not answer", body = ErrorEnvelope),
+        BodyFailures,
     )
 )]
 async fn put(

@@ -14,7 +14,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::clock::{JSON, require_stated_json};
+use super::{
+    BodyFailures,
+    clock::{JSON, require_stated_json},
+};
 use crate::{
     app::App,
     domain::{
@@ -118,12 +121,8 @@ async fn list(State(desk): State<FaultDesk>) -> Response {
     request_body(content = FaultInput),
     responses(
         (status = 201, description = "The fault, with its id", body = FaultState),
-        (status = 400, description = "Every problem of the request", body = ErrorEnvelope),
-        (status = 408, description = "The body came too slowly", body = ErrorEnvelope),
         (status = 409, description = "As many are in force as there may be", body = ErrorEnvelope),
-        (status = 413, description = "The body is too large", body = ErrorEnvelope),
-        (status = 415, description = "The body does not say that it is JSON", body = ErrorEnvelope),
-        (status = 503, description = "Too busy, or the database does not answer", body = ErrorEnvelope),
+        BodyFailures,
     )
 )]
 async fn add(State(desk): State<FaultDesk>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {

@@ -8,11 +8,12 @@ mod generator;
 mod state;
 
 use http::StatusCode;
+use utoipa::IntoResponses;
 use utoipa_axum::router::OpenApiRouter;
 
 use self::clock::Sandbox;
 use super::{
-    error::ApiError,
+    error::{ApiError, ErrorEnvelope},
     failure::{invalid, malformed, unknown},
 };
 use crate::{
@@ -23,6 +24,27 @@ use crate::{
 /// Returns the routes.
 pub fn router() -> OpenApiRouter<Sandbox> {
     clock::router().merge(counterparts::router()).merge(generator::router()).merge(state::router())
+}
+
+/// How whatever takes a body can fail.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only the description is made of it")]
+enum BodyFailures {
+    /// Every problem of the request
+    #[response(status = 400)]
+    BadRequest(#[to_schema] ErrorEnvelope),
+    /// The body came too slowly
+    #[response(status = 408)]
+    TooSlow(#[to_schema] ErrorEnvelope),
+    /// The body is too large
+    #[response(status = 413)]
+    TooLarge(#[to_schema] ErrorEnvelope),
+    /// The body does not say that it is JSON
+    #[response(status = 415)]
+    NotJson(#[to_schema] ErrorEnvelope),
+    /// Too busy, or the database does not answer
+    #[response(status = 503)]
+    Unavailable(#[to_schema] ErrorEnvelope),
 }
 
 impl From<CounterpartError> for ApiError {

@@ -9,7 +9,10 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::clock::{Answer, JSON, Sandbox, require_stated_json};
+use super::{
+    BodyFailures,
+    clock::{Answer, JSON, Sandbox, require_stated_json},
+};
 use crate::{
     http::{
         error::{ApiError, ErrorEnvelope},
@@ -62,11 +65,7 @@ pub(super) fn router() -> OpenApiRouter<Sandbox> {
     responses(
         (status = 200, description = "What was made", body = Filled),
         (status = 409, description = "The referrals of this seed are there already", body = ErrorEnvelope),
-        (status = 400, description = "Every problem of the request", body = ErrorEnvelope),
-        (status = 408, description = "The body came too slowly", body = ErrorEnvelope),
-        (status = 413, description = "The body is too large", body = ErrorEnvelope),
-        (status = 415, description = "The body does not say that it is JSON", body = ErrorEnvelope),
-        (status = 503, description = "Too busy, or the database does not answer", body = ErrorEnvelope),
+        BodyFailures,
     )
 )]
 async fn seed(
@@ -89,11 +88,7 @@ async fn seed(
     request_body(content = FillRequest),
     responses(
         (status = 200, description = "What is there", body = Replaced),
-        (status = 400, description = "Every problem of the request", body = ErrorEnvelope),
-        (status = 408, description = "The body came too slowly", body = ErrorEnvelope),
-        (status = 413, description = "The body is too large", body = ErrorEnvelope),
-        (status = 415, description = "The body does not say that it is JSON", body = ErrorEnvelope),
-        (status = 503, description = "Too busy, or the database does not answer", body = ErrorEnvelope),
+        BodyFailures,
     )
 )]
 async fn reset(

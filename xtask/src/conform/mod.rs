@@ -15,7 +15,6 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
 use serde_json::{Value, json};
 
 use self::{
@@ -23,33 +22,12 @@ use self::{
     proxy::Proxy,
 };
 use crate::{
-    postgres::{Durability, Postgres},
     server::{Kind, Server, Setup},
     workspace::{Scratch, Workspace},
 };
 
 /// What is broken on purpose is noticed in at least so many ways.
 const MUTATIONS_MIN: usize = 20;
-
-/// Options of `cargo xtask conform`.
-#[derive(Args)]
-pub(crate) struct Options {
-    /// Leaves PostgreSQL out.
-    #[arg(long)]
-    sqlite_only: bool,
-}
-
-/// Builds the server, and judges it and the runner.
-pub(crate) fn run(options: &Options) -> Result<()> {
-    let workspace = Workspace::find()?;
-    let liaison = workspace.build(crate::workspace::Profile::Debug)?;
-    check(&workspace, &liaison, None)?;
-    if options.sqlite_only {
-        return Ok(());
-    }
-    let postgres = Postgres::start(&workspace, Durability::Off)?;
-    check(&workspace, &liaison, Some(postgres.create_database("conform")?))
-}
 
 /// Has the server keep every rule. On SQLite the runner is judged too: what is broken does not depend on the database.
 pub(crate) fn check(workspace: &Workspace, liaison: &Path, database_url: Option<String>) -> Result<()> {

@@ -11,23 +11,14 @@ use anyhow::{Context, Result, ensure};
 use crate::{
     process,
     server::{Kind, Setup},
-    tools,
-    workspace::{Profile, Workspace},
+    workspace::Workspace,
 };
 
 /// Where they are.
 const FOLDER: &str = "docs/quickstarts";
 
-/// Builds the server and runs every quick start; for whoever changes one.
-pub(crate) fn run() -> Result<()> {
-    let workspace = Workspace::find()?;
-    let (python, node) = (tools::python_with_quickstarts(&workspace)?, tools::node_judges(&workspace)?);
-    let liaison = workspace.build(Profile::Debug)?;
-    check(&workspace, &python, &node, &liaison)
-}
-
 /// Runs every file of the folder.
-pub(crate) fn check(workspace: &Workspace, python: &Path, node: &Path, liaison: &Path) -> Result<()> {
+pub(super) fn check(workspace: &Workspace, python: &Path, node: &Path, liaison: &Path) -> Result<()> {
     println!("== quick starts");
     let scratch = workspace.scratch("quickstarts")?;
     let data = scratch.path().join("data");
