@@ -1,4 +1,4 @@
-//! What one process holds, and the only place that reads the system's clock and random source.
+//! What one process holds, the lock of its data, and the only place that reads the system's clock and random source.
 //!
 //! [`App`] is built once at start and cloned into every handler; a clone is one atomic addition.
 
@@ -6,6 +6,7 @@ mod admission;
 mod clock;
 mod health;
 mod journal;
+pub mod lock;
 mod rate;
 mod streams;
 
@@ -20,7 +21,7 @@ pub use self::{
     health::Health,
     journal::{Call, CallPage, Captured, Journal, RefusedCall, WantedCalls},
     rate::{RateLimits, RateState, Throttled},
-    streams::{StreamPlace, Streams, StreamsFull},
+    streams::{Lasting, StreamPlace, Streams, StreamsFull},
 };
 use crate::{
     auth::{self, Authenticator, Issuer, TokenVerifier, TrustedIssuer},
@@ -50,7 +51,7 @@ use crate::{
         notices::{letters::Letters, mailer::Mailing},
         seal::Seal,
     },
-    storage::Store,
+    storage::{NamedError, Store, Target},
 };
 
 /// What one process holds. Cheap to clone.
@@ -164,6 +165,29 @@ impl Parts {
     pub fn is_local_sandbox(&self) -> bool {
         self.sandbox_clock.is_some() && self.config.listen.ip().is_loopback()
     }
+}
+
+/// Returns which database the settings name.
+pub fn target(config: &Config) -> Target {
+    match config.database_url.is_empty() {
+        true => Target::Sqlite(config.sqlite_path()),
+        false => Target::Postgres(config.database_url.expose().to_owned()),
+    }
+}
+
+/// Returns the settings of a named sandbox of a server that has these. It publishes nothing: what many sandboxes would say
+/// on one stream nobody could tell apart.
+///
+/// # Errors
+/// When it is no name of a sandbox.
+pub fn config_of_sandbox(config: &Config, name: &str) -> Result<Config, NamedError> {
+    let mut own = config.clone();
+    match target(config).named(name)? {
+        Target::Sqlite(path) => own.data_dir = path.parent().map(Path::to_owned).unwrap_or_default(),
+        Target::Postgres(url) => own.database_url = url.into(),
+    }
+    own.sink.url = config::Secret::default();
+    Ok(own)
 }
 
 /// Returns the issuers that the settings trust beside the built-in one.

@@ -78,6 +78,8 @@ pub struct Config {
     pub notices: Notices,
     /// Through which server mails go.
     pub smtp: Smtp,
+    /// What a sandbox may hold.
+    pub sandbox: Sandbox,
     /// The request log that callers read.
     pub requests: Requests,
     /// What is kept of what happened.
@@ -272,6 +274,14 @@ pub enum ResourceUri {
     PartnerCenter,
     /// Below the Partner API.
     Partner,
+}
+
+/// What a sandbox may hold.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sandbox {
+    /// Named sandboxes.
+    pub sandboxes_max: usize,
 }
 
 /// The request log that callers read.

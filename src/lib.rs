@@ -9,7 +9,9 @@
 //! * [`service`]: what can be done, named as users say it.
 //! * [`app`]: what one process holds: store, clock, random source, settings.
 //! * [`http`]: the JSON API over HTTP, and the loop that accepts connections.
+//! * [`web`]: the dashboard, for people.
 //! * [`sandbox`]: the companies that `serve --sandbox` starts with.
+//! * [`background`]: what a server does without being asked.
 //! * [`cli`]: the commands.
 //! * [`config`]: settings: embedded defaults, file, environment, flags.
 //! * [`telemetry`]: logs and metrics.
@@ -29,7 +31,11 @@ pub mod app;
 
 pub mod http;
 
+pub mod web;
+
 pub mod sandbox;
+
+pub mod background;
 
 pub mod cli;
 

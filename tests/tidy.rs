@@ -110,7 +110,7 @@ mod dependencies {
     use super::{code, report, rust_sources};
 
     /// Who may use whom. A module may always use itself.
-    const TABLE: [(&str, &[&str]); 13] = [
+    const TABLE: [(&str, &[&str]); 14] = [
         ("odata", &[]),
         ("conform", &[]),
         ("domain", &["odata"]),
@@ -135,8 +135,10 @@ mod dependencies {
                 "odata",
                 "feed",
                 "sandbox",
+                "background",
             ],
         ),
+        ("background", &["app", "service", "storage", "feed", "sandbox"]),
         ("sandbox", &["service", "domain", "storage", "feed"]),
     ];
 

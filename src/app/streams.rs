@@ -12,6 +12,11 @@ use crate::domain::organization::OrganizationId;
 
 type Open = Mutex<HashMap<OrganizationId, usize>>;
 
+/// Among the extensions of an answer: its body is written for longer than a request takes, so that the connection is
+/// not idle when the answer is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Lasting;
+
 /// Counts open streams, by organisation.
 #[derive(Clone, Debug)]
 pub struct Streams {

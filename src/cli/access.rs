@@ -5,18 +5,18 @@ use std::{io::Write as _, path::Path, time::Duration};
 use anyhow::{Context as _, bail};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{
-    lock::{self, Attempt, DataLock, Holder},
-    out,
-};
+use super::out;
 use crate::{
-    app::{system_clock, system_random},
+    app::{
+        lock::{self, Attempt, DataLock, Holder},
+        system_clock, system_random, target,
+    },
     config::Config,
     domain::sources::{ClockSetting, MovableClock, Random},
     http::ops::ADMIN_KEY_FILE,
     sandbox::seed,
     service::{administration::Tools, clock},
-    storage::{Mode, Store, StoreOptions, Target},
+    storage::{Mode, Store, StoreOptions},
 };
 
 /// How a writing command gets at the data.
@@ -138,11 +138,11 @@ pub(super) async fn open_to_read(config: &Config) -> anyhow::Result<Store> {
 
 /// Opens the database of the settings.
 pub(super) async fn open(config: &Config, mode: Mode) -> anyhow::Result<Store> {
-    let (target, place) = match config.database_url.is_empty() {
-        true => (Target::Sqlite(config.sqlite_path()), config.sqlite_path().display().to_string()),
-        false => (Target::Postgres(config.database_url.expose().to_owned()), config.database_url.masked()),
+    let place = match config.database_url.is_empty() {
+        true => config.sqlite_path().display().to_string(),
+        false => config.database_url.masked(),
     };
-    Store::open(&StoreOptions { target, mode }, system_clock())
+    Store::open(&StoreOptions { target: target(config), mode }, system_clock())
         .await
         .with_context(|| format!("the database {place} cannot be opened; `liaison doctor` says more"))
 }

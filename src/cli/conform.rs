@@ -1,4 +1,6 @@
-//! `liaison conform`: plays the scenarios of the contract against a server, ours or another.
+//! `liaison conform`: plays the scenarios of the contract against a server, ours or another; or judges a connector.
+
+mod client;
 
 use std::{
     future::Future,
@@ -9,20 +11,22 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use conform::{Credentials, Identity, Level, Parties, Scenario, Target};
+use conform::{Credentials, Identity, Level, Parties, Report, Scenario, Target};
 use serde_json::json;
 use uuid::Uuid;
 
+use self::client::ClientArgs;
 use super::out;
 use crate::{
     app::system_random,
+    config::Sources,
     sandbox::seed::{COMPANIES, Company, PASSWORD},
 };
 
 #[derive(Debug, Args)]
 pub(super) struct ConformArgs {
-    /// The server, without the path of the API
-    #[arg(long, value_name = "URL", required_unless_present = "list")]
+    /// The server, without the path of the API [default with --client: the one that runs on this data]
+    #[arg(long, value_name = "URL", required_unless_present_any = ["list", "client"])]
     target: Option<String>,
     /// Token of a Referrals admin
     #[arg(long, value_name = "TOKEN", env = "LIAISON_CONFORM_TOKEN", hide_env_values = true)]
@@ -84,29 +88,20 @@ pub(super) struct ConformArgs {
     /// Write the results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// List the scenarios with their sources, and play none
+    /// List the scenarios (with --client: the situations) with their sources, and play none
     #[arg(long)]
     list: bool,
+    #[command(flatten)]
+    client: ClientArgs,
 }
 
-/// Plays the scenarios, and says what came of them.
-pub(super) async fn run(args: ConformArgs) -> anyhow::Result<ExitCode> {
-    let scenarios = conform::select(conform::all(), &args.only);
-    if scenarios.is_empty() {
-        bail!("no group and no scenario is called {}; --list shows all", args.only.join(" or "));
-    }
-    if args.list {
-        list(&scenarios)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let target = target(&args)?;
-    let mut bytes = [0; 16];
-    system_random().fill(&mut bytes);
-    let options = conform::Options {
-        run_id: uuid::Builder::from_random_bytes(bytes).into_uuid(),
-        jobs: args.jobs.into(),
+/// Plays the scenarios or the situations, and says what came of them.
+pub(super) async fn run(args: ConformArgs, sources: &Sources) -> anyhow::Result<ExitCode> {
+    let report = match args.client.client {
+        true => client::run(&args, sources).await?,
+        false => judge_server(&args).await?,
     };
-    let report = conform::run(&target, scenarios, options, interrupted()).await?;
+    let Some(report) = report else { return Ok(ExitCode::SUCCESS) };
     write!(out(), "{}", report.table())?;
     let write = |path: &Option<PathBuf>, text: &dyn Fn() -> String| -> anyhow::Result<()> {
         let Some(path) = path else { return Ok(()) };
@@ -115,6 +110,28 @@ pub(super) async fn run(args: ConformArgs) -> anyhow::Result<ExitCode> {
     write(&args.junit, &|| report.junit())?;
     write(&args.json, &|| format!("{:#}\n", report.json()))?;
     Ok(if report.is_conformant() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Plays the scenarios; `None` where they were only listed.
+async fn judge_server(args: &ConformArgs) -> anyhow::Result<Option<Report>> {
+    let scenarios = conform::select(conform::all(), &args.only);
+    if scenarios.is_empty() {
+        bail!("no group and no scenario is called {}; --list shows all", args.only.join(" or "));
+    }
+    if args.list {
+        list(&scenarios)?;
+        return Ok(None);
+    }
+    let target = target(args)?;
+    let options = conform::Options { run_id: run_id(), jobs: args.jobs.into() };
+    Ok(Some(conform::run(&target, scenarios, options, interrupted()).await?))
+}
+
+/// Returns an id that marks what a run makes.
+fn run_id() -> Uuid {
+    let mut bytes = [0; 16];
+    system_random().fill(&mut bytes);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
 fn list(scenarios: &[Scenario]) -> anyhow::Result<()> {

@@ -9,9 +9,9 @@ use std::{
     process::ExitCode,
 };
 
-use super::{access, lock::Holder, out};
+use super::{access, out};
 use crate::{
-    app::{key_options, mailing, sink_options, system_clock, trusted_issuers},
+    app::{key_options, lock::Holder, mailing, sink_options, system_clock, trusted_issuers},
     config::{Config, Sources},
     domain::organization::Role,
     feed::{

@@ -8,7 +8,6 @@ mod caller;
 mod conform;
 mod doctor;
 mod listen;
-mod lock;
 mod log;
 mod notices;
 mod organizations;
@@ -43,7 +42,7 @@ use self::{
 use crate::{
     app,
     config::{self, Config, Sources},
-    http::openapi,
+    http::openapi::{self, Served},
     telemetry,
 };
 
@@ -110,7 +109,7 @@ enum Command {
     Log(LogArgs),
     /// Make something happen in a sandbox
     Trigger(TriggerArgs),
-    /// Judge a server: play the scenarios of the contract against it
+    /// Judge a server by the scenarios of the contract, or a connector by what it does in a sandbox
     Conform(Box<ConformArgs>),
     /// Show and renew what webhooks are signed with
     #[command(subcommand)]
@@ -298,7 +297,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         return doctor::run(&sources).await;
     }
     if let Command::Conform(args) = cli.command {
-        return conform::run(*args).await;
+        return conform::run(*args, &sources).await;
     }
     if let Command::Config { defaults: true } = cli.command {
         write!(out(), "{}", config::DEFAULTS)?;
@@ -341,7 +340,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Notices(command) => notices::run(&command, &config).await?,
         Command::Audit(command) => audit::run(&command, &config).await?,
         Command::Verify { json } => return verify::run(json, &config).await,
-        Command::Openapi => writeln!(out(), "{}", openapi::text(&config.public_url(config.listen), false))?,
+        Command::Openapi => {
+            writeln!(out(), "{}", openapi::text(&config.public_url(config.listen), Served::Exchange))?
+        }
         Command::Doctor | Command::Conform(_) => (),
     }
     Ok(ExitCode::SUCCESS)

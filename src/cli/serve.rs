@@ -14,30 +14,27 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use super::{
-    ServeArgs, access, banner,
-    lock::{Attempt, DataLock, Holder},
-    out,
-};
+use super::{ServeArgs, access, banner, out};
 use crate::{
-    app::{App, ServerClock, system_random, trusted_issuers},
+    app::{
+        App, ServerClock,
+        lock::{Attempt, DataLock, Holder},
+        system_random, trusted_issuers,
+    },
+    background::Background,
     config::Config,
-    feed,
     http::{
         self, ops, paths,
+        sandboxes::{Addresses, Sandboxes},
         server::{self, Face, Site, Stage, Stop},
     },
-    sandbox::{seed, walk},
-    service::{Context, audit, clock, expiry, notices::mailer},
-    storage::{Mode, Store, StoreError},
-    telemetry,
+    sandbox::seed,
+    storage::{Mode, Store},
+    telemetry, web,
 };
 
-/// How often histograms are sorted, idle callers and expired keys forgotten, the keys of webhooks read again, and what
-/// waits to be published counted.
+/// How often histograms are sorted.
 const UPKEEP_PERIOD: Duration = Duration::from_secs(5);
-/// How often referrals are looked for that nobody answered in time.
-const EXPIRY_PERIOD: Duration = Duration::from_secs(5);
 
 /// Runs the server. `file` is the settings file that was named, for the commands that are printed.
 pub(super) async fn run(args: &ServeArgs, config: Config, file: Option<&Path>) -> anyhow::Result<()> {
@@ -76,53 +73,49 @@ pub(super) async fn run(args: &ServeArgs, config: Config, file: Option<&Path>) -
         })?;
     }
 
+    let addresses = Addresses {
+        listening: api_address,
+        local_url: local_url(api_address),
+        ops_url: local_url(ops_address),
+    };
+    let sandboxes = match args.sandbox {
+        true => Sandboxes::open(&app, addresses).await.context("the named sandboxes cannot be found")?,
+        false => None,
+    };
     greet(args, &app, file, ops_address)?;
-    serve(app, (api_listener, api_address), (ops_listener, ops_address), admin_key).await
+    serve(app, sandboxes, (api_listener, api_address), (ops_listener, ops_address), admin_key).await
 }
 
 /// Serves both addresses; the operations address is the last to go, so that readiness can say "draining".
 async fn serve(
     app: App,
+    sandboxes: Option<Sandboxes>,
     (api_listener, api_address): (TcpListener, SocketAddr),
     (ops_listener, ops_address): (TcpListener, SocketAddr),
     admin_key: String,
 ) -> anyhow::Result<()> {
-    let api = Site::new(app.clone(), http::router(&app), paths::rewrite, Face::Api, api_address);
+    let api_router = http::main_router(&app, sandboxes.as_ref()).merge(web::router(&app));
+    let api = Site::new(app.clone(), api_router, paths::rewrite, Face::Api, api_address)
+        .with_sandboxes(sandboxes.clone());
     let ops_router = ops::router(app.clone(), admin_key);
-    let ops = Site::new(app.clone(), ops_router, |_| (), Face::Ops, ops_address);
+    let ops =
+        Site::new(app.clone(), ops_router, |_| (), Face::Ops, ops_address).with_sandboxes(sandboxes.clone());
     let (stop_api, stop_ops) = (Stop::default(), Stop::default());
-    let store = app.context.store.clone();
-    let signals = tokio::spawn(follow_signals(app.clone(), stop_api.clone())?);
-    let upkeep = tokio::spawn(keep_up(app.clone()));
-    let feed = app.context.feed.clone();
-    let fan_out = tokio::spawn(feed::fan_out::run(feed.clone()));
-    let sink = app.sink.clone().map(|it| tokio::spawn(it.run()));
-    let delivery = tokio::spawn(feed::delivery::run(feed.clone()));
-    let notices = tokio::spawn(feed::notices::run(feed));
-    let mails = tokio::spawn(mailer::run(app.context.clone()));
-    let last = app.clone();
-    let counterparts = tokio::spawn(play(app.clone()));
-    let expiry = tokio::spawn(expire(app));
+    let signals = tokio::spawn(follow_signals(app.clone(), sandboxes.clone(), stop_api.clone())?);
+    let metrics = tokio::spawn(keep_metrics());
+    let background = Background::start(&app);
     let ops = tokio::spawn(server::serve(ops_listener, Arc::new(ops), stop_ops.clone()));
     server::serve(api_listener, Arc::new(api), stop_api).await;
-    // Whatever is under way is taken up again by another server, or at the next start.
-    let readers = [expiry, counterparts, fan_out, delivery, notices, mails];
-    readers.iter().chain(&sink).for_each(tokio::task::JoinHandle::abort);
-    settle(&store).await;
-    upkeep.abort();
-    write_audit(&last).await;
+    background.stop().await;
+    if let Some(sandboxes) = sandboxes {
+        sandboxes.stop().await;
+    }
+    metrics.abort();
     stop_ops.advance(Stage::Aborted);
     ops.await?;
     signals.abort();
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Leaves nothing without its place in the log, where it can be helped.
-async fn settle(store: &Store) {
-    if let Err(error) = store.settle().await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the log was not settled before the stop");
-    }
 }
 
 fn take_lock(data_dir: &Path) -> anyhow::Result<DataLock> {
@@ -200,7 +193,11 @@ fn local_url(address: SocketAddr) -> String {
 }
 
 /// Stops gently at the first signal and at once at the second.
-fn follow_signals(app: App, stop: Stop) -> io::Result<impl Future<Output = ()>> {
+fn follow_signals(
+    app: App,
+    sandboxes: Option<Sandboxes>,
+    stop: Stop,
+) -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
@@ -210,80 +207,22 @@ fn follow_signals(app: App, stop: Stop) -> io::Result<impl Future<Output = ()>> 
                 _ = interrupt.recv() => (),
             }
             app.health.start_draining();
+            if let Some(sandboxes) = &sandboxes {
+                sandboxes.start_draining();
+            }
             tracing::info!(?stage, "stopping");
             stop.advance(stage);
         }
     })
 }
 
-async fn keep_up(app: App) {
+/// Sorts histograms, which are one for the whole process.
+async fn keep_metrics() {
     let mut ticks = tokio::time::interval(UPKEEP_PERIOD);
     loop {
         ticks.tick().await;
         telemetry::upkeep_metrics();
-        app.rates.forget_idle();
-        if let Err(error) = app.webhook_keys.refresh().await {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "the keys of webhooks were not read again");
-        }
-        if let Some(sink) = &app.sink
-            && let Err(error) = sink.lag().await
-        {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "it is not known how much is not published yet");
-        }
-        write_audit(&app).await;
-        let forgotten = app.context.store.forget_expired_keys(app.context.clock.now()).await;
-        if let Err(error) = forgotten {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "expired idempotency keys were not forgotten"
-            );
-        }
     }
-}
-
-/// Writes down what was counted for the audit records, and forgets what is too old of them.
-async fn write_audit(app: &App) {
-    let Context { store, random, .. } = &app.context;
-    if let Err(error) = store.write_tallies(random).await {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "refusals and sign-ins were not written down"
-        );
-    }
-    if let Err(error) = audit::forget_old(&app.context, app.config.audit.retention_days).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "old audit records were not forgotten");
-    }
-}
-
-/// Acts for the other side in a sandbox; does nothing elsewhere.
-async fn play(app: App) {
-    if let Some(sandbox_clock) = &app.sandbox_clock {
-        walk::run(app.context.clone(), sandbox_clock.clone()).await;
-    }
-}
-
-/// Closes what nobody answered in time. What fails is tried again at the next look.
-async fn expire(app: App) {
-    let mut ticks = tokio::time::interval(EXPIRY_PERIOD);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = expire_now(&app).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "referrals that are due were not closed"
-            );
-        }
-    }
-}
-
-async fn expire_now(app: &App) -> Result<(), StoreError> {
-    if let Some(sandbox_clock) = &app.sandbox_clock {
-        clock::follow(&app.context.store, sandbox_clock).await?;
-        app.context.seal.reload(&app.context.store).await?;
-    }
-    expiry::expire_due(&app.context).await.map(drop)
 }
 
 #[cfg(test)]

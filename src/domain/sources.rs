@@ -81,6 +81,11 @@ impl MovableClock {
         walked.or(setting.frozen).unwrap_or_else(running)
     }
 
+    /// Returns the clock that this one goes beside.
+    pub fn base(&self) -> Clock {
+        self.base.clone()
+    }
+
     /// Returns the time of the clock that this one goes beside.
     pub fn base_now(&self) -> Timestamp {
         self.base.now()

@@ -82,7 +82,7 @@ impl Timestamp {
     }
 
     /// Returns date and time in UTC; the epoch where the year is none of 1 to 9999.
-    fn to_civil(self) -> DateTime {
+    pub fn to_civil(self) -> DateTime {
         let nanos = i128::from(self.0).saturating_mul(NANOS_PER_TICK);
         EPOCH.checked_add(SignedDuration::from_nanos_i128(nanos)).unwrap_or(EPOCH)
     }

@@ -75,11 +75,6 @@ impl SharedPhase {
     }
 }
 
-/// Among the extensions of an answer: its body is written for longer than a request takes, so that the connection is
-/// not idle when the answer is there.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Lasting;
-
 /// A body that keeps its connection busy until it ends, or is dropped.
 pub(super) struct BusyBody {
     body: Body,

@@ -1,12 +1,15 @@
 //! The description at `/openapi.json`, and a page that shows it at `/docs`. Nothing is fetched from elsewhere.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use axum::{Router, response::Response, routing::get};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::{error::ApiError, openapi};
+use super::{
+    error::ApiError,
+    openapi::{self, Served},
+};
 
 /// Only this server's own files; the viewer writes its styles itself.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -22,19 +25,25 @@ const PAGE: &str = r#"<!doctype html>
 <title>Liaison API</title>
 </head>
 <body>
-<noscript>This page needs JavaScript; the description itself is at <a href="/openapi.json">/openapi.json</a>.</noscript>
-<script id="api-reference" data-url="/openapi.json"
+<noscript>This page needs JavaScript; the description itself is at <a href="openapi.json">openapi.json</a>.</noscript>
+<script id="api-reference" data-url="openapi.json"
   data-configuration='{"withDefaultFonts":false,"proxyUrl":"","hideClientButton":true,"showDeveloperTools":"never","telemetry":false,"authentication":{"preferredSecurityScheme":"bearer"},"agent":{"disabled":true},"mcp":{"disabled":true}}'></script>
-<script src="/docs/scalar.js"></script>
+<script src="docs/scalar.js"></script>
 </body>
 </html>
 "#;
 
 /// Returns the routes, for a server at `base_url`.
-pub fn router(base_url: &str, is_sandbox: bool) -> Router {
-    let description = Bytes::from(openapi::text(base_url, is_sandbox));
+///
+/// The description is written when somebody asks for it: it is some hundred kilobytes, and a server may hold many sandboxes.
+pub fn router(base_url: &str, served: Served) -> Router {
+    let (base_url, written) = (base_url.to_owned(), Arc::new(OnceLock::new()));
+    let describe = async move || {
+        let text: &Bytes = written.get_or_init(|| Bytes::from(openapi::text(&base_url, served)));
+        file("application/json; charset=utf-8", text.clone())
+    };
     Router::new()
-        .route("/openapi.json", get(async move || file("application/json; charset=utf-8", description)))
+        .route("/openapi.json", get(describe))
         .route("/docs", get(async || file("text/html; charset=utf-8", Bytes::from_static(PAGE.as_bytes()))))
         .route("/docs/scalar.js", get(viewer))
 }

@@ -29,6 +29,8 @@ use crate::{
 
 /// When to try again after the store was out of reach.
 const STORE_RETRY_SECS: u64 = 5;
+/// Until those are through whom a costly query had to wait for; a query that is too costly alone fails again.
+const QUERY_RETRY_SECS: u64 = 10;
 
 impl From<CreateError> for ApiError {
     fn from(error: CreateError) -> Self {
@@ -155,6 +157,7 @@ impl From<ListError> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("{message}; {part}"))
                     .inner("queryTooCostly")
                     .target("$filter")
+                    .retry_after_secs(QUERY_RETRY_SECS)
             }
             ListError::Store(error) => error.into(),
             ListError::Read(error) => error.into(),
@@ -339,7 +342,8 @@ impl From<StoreError> for ApiError {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the query took longer than it may; ask for less at a time",
             )
-            .inner("queryTooCostly"),
+            .inner("queryTooCostly")
+            .retry_after_secs(QUERY_RETRY_SECS),
             StoreError::Corrupt { .. } => unreadable(),
             StoreError::Conflict(_) => {
                 Self::new(StatusCode::CONFLICT, "the write conflicts with what is stored")

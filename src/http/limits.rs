@@ -73,6 +73,13 @@ impl Hosts {
         Self { allowed: Some(allowed) }
     }
 
+    /// Answers further hosts, on every port.
+    pub fn add(&mut self, hosts: &[String]) {
+        if let Some(allowed) = &mut self.allowed {
+            allowed.extend(hosts.iter().map(|it| HostPattern::parse(it)));
+        }
+    }
+
     /// Says whether a request for `host` is answered.
     pub fn allows(&self, host: &str) -> bool {
         let Some(allowed) = &self.allowed else { return true };

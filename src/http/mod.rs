@@ -17,6 +17,7 @@ pub mod ops;
 mod partner_center;
 pub mod paths;
 pub mod sandbox;
+pub mod sandboxes;
 pub mod server;
 pub mod token;
 pub mod v1;
@@ -29,25 +30,37 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::{
     error::ApiError,
+    openapi::Served,
     sandbox::{clock::Sandbox, faults::FaultDesk},
+    sandboxes::Sandboxes,
 };
 use crate::app::App;
 
-/// Returns everything that the public address serves.
+/// Returns everything that the public address serves for `app`.
 pub fn router(app: &App) -> Router {
+    let served = if app.sandbox_clock.is_some() { Served::Sandbox } else { Served::Exchange };
+    with_refusals(routes(app, served))
+}
+
+/// The same, and what makes and removes named sandboxes, if there can be any.
+pub fn main_router(app: &App, sandboxes: Option<&Sandboxes>) -> Router {
+    let Some(sandboxes) = sandboxes else { return router(app) };
+    let (named, _) = sandboxes::router().with_state(sandboxes.clone()).split_for_parts();
+    with_refusals(routes(app, Served::MainSandbox).merge(named).merge(sandboxes::unknown_router()))
+}
+
+fn routes(app: &App, served: Served) -> Router {
     let (token, _) = token::router().with_state(Arc::clone(&app.issuer)).split_for_parts();
     let (api, _) = v1_routes().with_state(app.clone()).split_for_parts();
     // What a batch asks for is served by the same routes, but for the batch itself.
     let parts = v1::batch::Batches::new(app.clone(), with_refusals(api.clone()));
     let (batch, _) = v1::batch::router().with_state(parts).split_for_parts();
     let (stream, _) = v1::feed::stream::router().with_state(app.clone()).split_for_parts();
-    let all = api
-        .merge(stream)
+    api.merge(stream)
         .merge(batch)
         .merge(token)
         .merge(sandbox_router(app))
-        .merge(docs::router(&app.public_url, app.sandbox_clock.is_some()));
-    with_refusals(all)
+        .merge(docs::router(&app.public_url, served))
 }
 
 /// Adds the answers to paths that lead nowhere, and to methods that a path does not have.

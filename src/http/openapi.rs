@@ -9,7 +9,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{journal, sandbox, token, v1, v1_routes};
+use super::{journal, sandbox, sandboxes, token, v1, v1_routes};
 use crate::domain::referral::READ_ONLY;
 
 /// What a create call must bring ("Create a referral", 2019 to 2024).
@@ -25,14 +25,25 @@ const CREATE_SUFFIX: &str = "Create";
 ))]
 struct Description;
 
-/// Returns every path that is served and described, as the description writes it.
-pub(super) fn paths(is_sandbox: bool) -> Vec<String> {
-    merged(is_sandbox).paths.paths.into_keys().collect()
+/// What a server serves, beside the API itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// Nothing.
+    Exchange,
+    /// The means of a sandbox.
+    Sandbox,
+    /// These, and what makes and removes named sandboxes.
+    MainSandbox,
 }
 
-/// Returns the description as JSON text, for a server at `base_url`. A sandbox serves more than others.
-pub fn text(base_url: &str, is_sandbox: bool) -> String {
-    let mut api = merged(is_sandbox);
+/// Returns every path that is served and described, as the description writes it.
+pub(super) fn paths(served: Served) -> Vec<String> {
+    merged(served).paths.paths.into_keys().collect()
+}
+
+/// Returns the description as JSON text, for a server at `base_url`.
+pub fn text(base_url: &str, served: Served) -> String {
+    let mut api = merged(served);
     if let Some(components) = &mut api.components {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
@@ -46,16 +57,19 @@ pub fn text(base_url: &str, is_sandbox: bool) -> String {
 }
 
 /// Puts the descriptions of all routes together.
-fn merged(is_sandbox: bool) -> utoipa::openapi::OpenApi {
+fn merged(served: Served) -> utoipa::openapi::OpenApi {
     let mut api = Description::openapi();
     api.merge(v1_routes().into_openapi());
     api.merge(v1::feed::stream::router().into_openapi());
     api.merge(v1::batch::router().into_openapi());
     api.merge(token::router().into_openapi());
-    if is_sandbox {
+    if served != Served::Exchange {
         api.merge(sandbox::router().into_openapi());
         api.merge(sandbox::faults::router().into_openapi());
         api.merge(journal::sandbox_router().into_openapi());
+    }
+    if served == Served::MainSandbox {
+        api.merge(sandboxes::router().into_openapi());
     }
     api
 }

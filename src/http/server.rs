@@ -35,15 +35,16 @@ use tower::Service as _;
 use tracing::Instrument as _;
 
 use super::{
-    connection::{BoundedStream, BusyBody, Lasting, Phase, SharedPhase, Timeouts},
+    connection::{BoundedStream, BusyBody, Phase, SharedPhase, Timeouts},
     error::ApiError,
     fault::{self, Cut, CutBody},
     journal::{self, Notes, Tee},
     limits::{self, Hosts, RequestInfo},
     partner_center,
+    sandboxes::Sandboxes,
 };
 use crate::{
-    app::{App, Class},
+    app::{App, Class, Lasting},
     domain::fault::{CutPlace, Strike},
     telemetry::Metrics,
 };
@@ -82,6 +83,8 @@ pub struct Site {
     face: Face,
     hosts: Hosts,
     metrics: Metrics,
+    /// Other sandboxes that are reached through this site.
+    sandboxes: Option<Sandboxes>,
 }
 
 impl Site {
@@ -92,11 +95,29 @@ impl Site {
             Face::Api => &Class::ALL.map(Class::as_str),
             Face::Ops => &["ops"],
         };
-        Self { metrics: Metrics::new(classes), app, router, rewrite, face, hosts }
+        Self { metrics: Metrics::new(classes), app, router, rewrite, face, hosts, sandboxes: None }
+    }
+
+    /// Lets named sandboxes be reached through this site, each below its own path.
+    pub fn with_sandboxes(mut self, sandboxes: Option<Sandboxes>) -> Self {
+        self.sandboxes = sandboxes;
+        self
+    }
+
+    /// Answers requests for further hosts too.
+    pub(super) fn also_at(mut self, hosts: &[String]) -> Self {
+        self.hosts.add(hosts);
+        self
     }
 
     /// Answers one request; never fails and never panics.
-    pub async fn answer<B: RequestBody>(&self, request: Request<B>) -> Response<Body> {
+    pub async fn answer<B: RequestBody>(&self, mut request: Request<B>) -> Response<Body> {
+        let directed = self.sandboxes.as_ref().and_then(|it| it.direct(&mut request, self.face));
+        let site = directed.as_ref().and_then(|it| it.site()).unwrap_or(self);
+        site.answer_here(request).await
+    }
+
+    async fn answer_here<B: RequestBody>(&self, request: Request<B>) -> Response<Body> {
         let started = Instant::now();
         let (mut parts, body) = request.into_parts();
         let notes = self.notes(&parts);

@@ -170,6 +170,17 @@ pub async fn plant(store: &Store, random: &Random) -> Result<(), SeedError> {
     Ok(())
 }
 
+/// Gives another sandbox the hash of the password, if there is one.
+///
+/// # Errors
+/// When a database does not answer.
+pub async fn lend_password(from: &Store, to: &Store) -> Result<(), AdministrationError> {
+    if let Some(hash) = from.find_setting(HASH).await? {
+        to.put_setting(HASH, &hash).await?;
+    }
+    Ok(())
+}
+
 /// Returns the companies as the store takes them.
 pub fn organizations(password_hash: &str) -> Vec<NewOrganization> {
     COMPANIES.iter().filter_map(|it| it.to_new(password_hash)).collect()

@@ -252,7 +252,8 @@ pub fn read_duration_at(target: &str, value: &Node, report: &mut Report) -> Opti
     }
 }
 
-fn read_moment(target: &str, value: &Node, report: &mut Report) -> Option<Timestamp> {
+/// Reads a moment; `None`, and a problem, when it is none.
+pub fn read_moment(target: &str, value: &Node, report: &mut Report) -> Option<Timestamp> {
     let found = match value {
         Node::Text(text) => Timestamp::parse(text.trim()),
         Node::Null | Node::Bool(_) | Node::Number(_) | Node::Array(_) | Node::Object(_) => None,

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod expiry;
 pub mod notices;
 pub mod referrals;
+pub mod saved;
 pub mod seal;
 pub mod verify;
 pub mod webhooks;

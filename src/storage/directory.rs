@@ -16,7 +16,7 @@ use std::{
 };
 
 use moka::sync::Cache;
-use tokio::time::timeout;
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::{AsyncMessage, Config};
 use uuid::Uuid;
 
@@ -133,8 +133,9 @@ impl<K: Hash + Eq + Send + Sync + Clone + 'static, V: Send + Sync + 'static> Mem
     }
 }
 
-/// Hears the notices of other servers, of changed roles and of the log, for as long as the process lives, and connects again when it must.
-pub(super) fn follow_writes(mut config: Config, directory: Arc<Directory>, growth: Growth) {
+/// Hears the notices of other servers, of changed roles and of the log, until the task is ended, and connects again when
+/// it must.
+pub(super) fn follow_writes(mut config: Config, directory: Arc<Directory>, growth: Growth) -> JoinHandle<()> {
     config.application_name(LISTENER);
     tokio::spawn(async move {
         loop {
@@ -148,7 +149,7 @@ pub(super) fn follow_writes(mut config: Config, directory: Arc<Directory>, growt
             }
             tokio::time::sleep(RECONNECT_WAIT).await;
         }
-    });
+    })
 }
 
 /// Forgets on each notice, and lets the directory remember between them. Returns when the connection is lost.

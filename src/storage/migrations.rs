@@ -16,7 +16,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 11] = [
+const MIGRATIONS: [Migration; 13] = [
     Migration {
         version: 1,
         name: "0001_foundation",
@@ -83,10 +83,22 @@ const MIGRATIONS: [Migration; 11] = [
         sqlite: include_str!("../../migrations/sqlite/0011_counterpart.sql"),
         postgres: include_str!("../../migrations/postgres/0011_counterpart.sql"),
     },
+    Migration {
+        version: 12,
+        name: "0012_sessions",
+        sqlite: include_str!("../../migrations/sqlite/0012_sessions.sql"),
+        postgres: include_str!("../../migrations/postgres/0012_sessions.sql"),
+    },
+    Migration {
+        version: 13,
+        name: "0013_saved_items",
+        sqlite: include_str!("../../migrations/sqlite/0013_saved_items.sql"),
+        postgres: include_str!("../../migrations/postgres/0013_saved_items.sql"),
+    },
 ];
 
 /// The schema version that this program needs.
-pub(super) const VERSION: u32 = 11;
+pub(super) const VERSION: u32 = 13;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied BIGINT NOT NULL)";

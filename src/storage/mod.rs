@@ -21,6 +21,7 @@ mod organizations;
 mod postgres;
 mod referrals;
 mod sandbox;
+mod saved;
 mod sqlite;
 mod value;
 mod webhook_keys;
@@ -53,7 +54,8 @@ pub use self::{
     },
     organizations::{NewOrganization, Principal, SigningKey},
     referrals::{IndexedReferral, Inserted, ReferralState},
-    sandbox::{Arrived, Plan, Snapshot},
+    sandbox::{Arrived, NamedError, Plan, Snapshot, is_sandbox_name},
+    saved::SavedItem,
     webhook_keys::{KeyKind, WebhookKey},
     webhooks::{
         Backlog, Claim, Claimed, DeliveryPage, DeliveryPlace, FanOutLease, LogEntry, Recorded, Sight, Worker,
@@ -343,8 +345,27 @@ impl Store {
         if let Backend::Postgres(postgres) = &self.0.backend {
             numbering::start(postgres);
             let (directory, growth) = (Arc::clone(&self.0.directory), self.0.growth.clone());
-            directory::follow_writes(postgres.config(), directory, growth);
+            postgres.keep(directory::follow_writes(postgres.config(), directory, growth));
         }
+    }
+
+    /// Keeps no more than `max` connections to PostgreSQL from now on, beside the three of [`Store::start_background`].
+    pub fn bound_connections(&self, max: usize) {
+        if let Backend::Postgres(postgres) = &self.0.backend {
+            postgres.bound_connections(max);
+        }
+    }
+
+    /// Ends the work in the background and lets go of the database: every clone of this store refuses whatever it is
+    /// asked for from then on. What was queued is written first. Does nothing the second time.
+    pub async fn close(&self) {
+        let store = self.clone();
+        let closing = tokio::task::spawn_blocking(move || match &store.0.backend {
+            Backend::Sqlite(sqlite) => sqlite.close(),
+            Backend::Postgres(postgres) => postgres.close(),
+        });
+        // It does not panic, and nobody aborts it.
+        let _ = closing.await;
     }
 
     /// Returns what changes whenever the log grows: at once on SQLite, on PostgreSQL after [`Store::start_background`]

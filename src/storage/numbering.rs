@@ -43,8 +43,8 @@ pub(super) const LEASE_SESSION: &str = "SET idle_session_timeout = '10s';
 /// Starts announcing and, whenever the lease can be had, numbering.
 pub(super) fn start(postgres: &Postgres) {
     let config = postgres.config();
-    tokio::spawn(announce(config.clone(), Arc::clone(&postgres.committed)));
-    tokio::spawn(async move {
+    postgres.keep(tokio::spawn(announce(config.clone(), Arc::clone(&postgres.committed))));
+    postgres.keep(tokio::spawn(async move {
         loop {
             if let Err(error) = number_while_leased(&config).await {
                 tracing::warn!(
@@ -54,7 +54,7 @@ pub(super) fn start(postgres: &Postgres) {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-    });
+    }));
 }
 
 async fn announce(config: tokio_postgres::Config, committed: Arc<Notify>) {

@@ -11,7 +11,8 @@ use std::{
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use futures_util::future::{join, join3, try_join_all};
-use tokio::sync::Notify;
+use parking_lot::Mutex;
+use tokio::{sync::Notify, task::JoinHandle};
 use tokio_postgres::{Config, Statement, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
@@ -50,6 +51,8 @@ pub(super) struct Postgres {
     config: Config,
     mode: Mode,
     lanes: Lanes,
+    /// What goes on in the background until the end.
+    tasks: Mutex<Vec<JoinHandle<()>>>,
     /// Wakes whoever announces commits to the numbering task.
     pub(super) committed: Arc<Notify>,
 }
@@ -57,9 +60,7 @@ pub(super) struct Postgres {
 impl Postgres {
     /// Connects once, to fail early.
     pub(super) async fn open(url: &str, mode: Mode) -> Result<Self, StoreError> {
-        let mut config: Config = url.parse().map_err(|_| {
-            StoreError::BadUrl("write it as postgres://user:password@host:5432/database".to_owned())
-        })?;
+        let mut config = parse(url)?;
         config.application_name("liaison");
         // A network that goes away without a word is noticed within half a minute, not after hours.
         config.keepalives(true);
@@ -87,9 +88,26 @@ impl Postgres {
             }))
             .build()
             .map_err(|error| StoreError::BadUrl(error.to_string()))?;
-        let postgres = Self { pool, config, mode, lanes: Lanes::default(), committed: Arc::default() };
+        let (lanes, tasks) = (Lanes::default(), Mutex::default());
+        let postgres = Self { pool, config, mode, lanes, tasks, committed: Arc::default() };
         drop(postgres.connection().await?);
         Ok(postgres)
+    }
+
+    /// Keeps no more than `max` connections from now on.
+    pub(super) fn bound_connections(&self, max: usize) {
+        self.pool.resize(max);
+    }
+
+    /// Ends a task together with this.
+    pub(super) fn keep(&self, task: JoinHandle<()>) {
+        self.tasks.lock().push(task);
+    }
+
+    /// Ends: whoever asks for a connection from now on is refused.
+    pub(super) fn close(&self) {
+        self.tasks.lock().drain(..).for_each(|it| it.abort());
+        self.pool.close();
     }
 
     /// Takes a connection from the pool.
@@ -155,6 +173,12 @@ impl Postgres {
         }
         outcome
     }
+}
+
+/// Reads a connection string, in URL or key-value form.
+pub(super) fn parse(url: &str) -> Result<Config, StoreError> {
+    let form = "write it as postgres://user:password@host:5432/database";
+    url.parse().map_err(|_| StoreError::BadUrl(form.to_owned()))
 }
 
 async fn read_within(

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig, ffi};
 use tokio::sync::oneshot;
 
@@ -54,9 +54,22 @@ const READER_PRAGMAS: &str = "PRAGMA query_only = ON;
 /// An open SQLite file.
 pub(super) struct Sqlite {
     path: PathBuf,
-    readers: Mutex<Vec<Connection>>,
-    writer: Option<SyncSender<Job>>,
+    readers: Mutex<Readers>,
+    /// `None` where nothing is written, and after the end.
+    writer: RwLock<Option<WriterThread>>,
     lanes: Lanes,
+}
+
+/// Connections that nobody reads with at the moment.
+#[derive(Default)]
+struct Readers {
+    idle: Vec<Connection>,
+    is_closed: bool,
+}
+
+struct WriterThread {
+    jobs: SyncSender<Job>,
+    thread: thread::JoinHandle<()>,
 }
 
 type Work = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -77,7 +90,25 @@ impl Sqlite {
             Mode::ReadOnly if path.exists() => None,
             Mode::ReadOnly => return Err(StoreError::Missing { path: path.to_owned() }),
         };
+        let writer = RwLock::new(writer);
         Ok(Self { path: path.to_owned(), readers: Mutex::default(), writer, lanes: Lanes::default() })
+    }
+
+    /// Ends: whoever asks for anything from now on is refused. Waits until what was queued is written and the file is
+    /// closed, but for those who are reading at this moment.
+    pub(super) fn close(&self) {
+        let idle = {
+            let mut readers = self.readers.lock();
+            readers.is_closed = true;
+            std::mem::take(&mut readers.idle)
+        };
+        drop(idle);
+        let writer = self.writer.write().take();
+        if let Some(WriterThread { jobs, thread }) = writer {
+            drop(jobs);
+            // A writer that panicked has ended too.
+            let _ = thread.join();
+        }
     }
 
     /// Returns where the file is.
@@ -92,13 +123,9 @@ impl Sqlite {
 
     /// Reads rows on the calling thread.
     pub(super) fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
-        let idle = self.readers.lock().pop();
-        let reader = match idle {
-            Some(reader) => reader,
-            None => self.open_reader()?,
-        };
+        let reader = self.take_reader()?;
         let rows = query(&reader, sql, params);
-        self.readers.lock().push(reader);
+        self.give_back(reader);
         Ok(rows?)
     }
 
@@ -109,21 +136,38 @@ impl Sqlite {
         organization_id: OrganizationId,
         bounded: &Bounded,
     ) -> Result<Vec<Row>, StoreError> {
-        let idle = self.readers.lock().pop();
-        let mut reader = match idle {
-            Some(reader) => reader,
-            None => self.open_reader()?,
-        };
+        let mut reader = self.take_reader()?;
         let mut turn = self.lanes.turn(organization_id, budget);
         reader.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || !turn.may_go_on()))?;
         let rows = query(&reader, &bounded.sql, &bounded.params);
         // Takes the handler away, and with it the place in the lane.
         reader.progress_handler(0, None::<fn() -> bool>)?;
-        self.readers.lock().push(reader);
+        self.give_back(reader);
         rows.map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted) => StoreError::CutOff,
             _ => StoreError::Sqlite(error),
         })
+    }
+
+    fn take_reader(&self) -> Result<Connection, StoreError> {
+        let idle = {
+            let mut readers = self.readers.lock();
+            if readers.is_closed {
+                return Err(StoreError::ReadOnly);
+            }
+            readers.idle.pop()
+        };
+        match idle {
+            Some(reader) => Ok(reader),
+            None => self.open_reader(),
+        }
+    }
+
+    fn give_back(&self, reader: Connection) {
+        let mut readers = self.readers.lock();
+        if !readers.is_closed {
+            readers.idle.push(reader);
+        }
     }
 
     fn open_reader(&self) -> Result<Connection, StoreError> {
@@ -154,8 +198,9 @@ impl Sqlite {
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {
-        let writer = self.writer.as_ref().ok_or(StoreError::ReadOnly)?;
-        writer.try_send(job).map_err(|error| match error {
+        let writer = self.writer.read();
+        let writer = writer.as_ref().ok_or(StoreError::ReadOnly)?;
+        writer.jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => StoreError::Overloaded,
             TrySendError::Disconnected(_) => StoreError::ReadOnly,
         })
@@ -178,7 +223,7 @@ fn prepare(connection: &Connection, pragmas: &str) -> rusqlite::Result<()> {
     connection.execute_batch(pragmas)
 }
 
-fn start_writer(path: &Path, growth: Growth) -> Result<SyncSender<Job>, StoreError> {
+fn start_writer(path: &Path, growth: Growth) -> Result<WriterThread, StoreError> {
     // The file holds signing keys and personal data: nobody but its owner reads it.
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true);
@@ -189,11 +234,11 @@ fn start_writer(path: &Path, growth: Growth) -> Result<SyncSender<Job>, StoreErr
     prepare(&connection, WRITER_PRAGMAS)?;
     let (jobs, queue) = sync_channel(QUEUE_MAX);
     let writer = Writer { connection, next_position: None, growth, pace: Pace::default() };
-    thread::Builder::new()
+    let thread = thread::Builder::new()
         .name("sqlite-writer".to_owned())
         .spawn(move || writer.run(&queue))
-        .expect("the operating system starts a thread at start-up");
-    Ok(jobs)
+        .map_err(|error| StoreError::CannotOpen { path: path.to_owned(), error })?;
+    Ok(WriterThread { jobs, thread })
 }
 
 struct Writer {

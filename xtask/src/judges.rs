@@ -42,6 +42,8 @@ pub(crate) struct Judges {
     nats_python: PathBuf,
     /// A Python with a mail server.
     mail_python: PathBuf,
+    /// The browser that people use the dashboard with.
+    chromium: PathBuf,
     /// A Python with what the quick starts import.
     quickstart_python: PathBuf,
 }
@@ -55,6 +57,7 @@ impl Judges {
             receiver_python: tools::python_with_webhooks(workspace)?,
             nats_python: tools::python_with_nats(workspace)?,
             mail_python: tools::python_with_mail_server(workspace)?,
+            chromium: tools::chromium()?,
             quickstart_python: tools::python_with_quickstarts(workspace)?,
         })
     }
@@ -117,6 +120,14 @@ impl Judges {
         process::run("meeting faults with requests and urllib3", python.arg(&file))?;
         let mut node = self.node("faults.mjs", server)?;
         process::run("meeting faults with fetch, and reading the log as HAR", node.arg(&file))
+    }
+
+    /// Has people of both sides use the dashboard in Chromium. `folder` takes what they download, and pictures of what
+    /// went wrong.
+    pub(crate) fn check_pages(&self, server: &Server, folder: &Path) -> Result<()> {
+        let mut node = self.node("pages.mjs", server)?;
+        node.env("LIAISON_CHROMIUM", &self.chromium).arg(folder);
+        process::run("using the dashboard in Chromium", &mut node)
     }
 
     /// Runs the quick starts of the documentation as they stand.

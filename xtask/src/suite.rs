@@ -62,6 +62,8 @@ enum Check {
     Mails,
     /// Faults on demand, by clients.
     Faults,
+    /// The dashboard, in a browser.
+    Pages,
     /// The quick starts of the documentation.
     Quickstarts,
 }
@@ -131,6 +133,7 @@ impl<'a> Tools<'a> {
             Check::Conform => conform::check(workspace, liaison, database("conform")?),
             Check::Mails => check_mails(workspace, judges, liaison, database("mails")?),
             Check::Faults => check_faults(workspace, judges, liaison, database("faults")?),
+            Check::Pages => check_pages(workspace, judges, liaison, database("pages")?),
             // Once, on SQLite, while broken servers are noticed beside it: what they say holds for any database.
             Check::Quickstarts if postgres.is_some() => judges.check_quickstarts(workspace, liaison),
             Check::Quickstarts => Ok(()),
@@ -293,6 +296,20 @@ fn check_faults(
     let scratch = workspace.scratch("faults")?;
     let server = start(&scratch, liaison, database_url)?;
     judges.check_faults(&server, scratch.path())?;
+    server.stop()
+}
+
+/// Has people use the dashboard of a real server in a real browser.
+fn check_pages(
+    workspace: &Workspace,
+    judges: &Judges,
+    liaison: &Path,
+    database_url: Option<String>,
+) -> Result<()> {
+    println!("== the dashboard on {}", name_of(database_url.as_ref()));
+    let scratch = workspace.scratch("pages")?;
+    let server = start(&scratch, liaison, database_url)?;
+    judges.check_pages(&server, scratch.path())?;
     server.stop()
 }
 

@@ -78,6 +78,23 @@ fn find_nats_server() -> Option<PathBuf> {
     folders.into_iter().map(|it| it.join("nats-server")).find(|it| it.is_file())
 }
 
+/// Returns the path of Chromium; installs it when there is none.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    if let Some(program) = find_chromium() {
+        return Ok(program);
+    }
+    println!("== Chromium is not on this machine; installing Debian's package");
+    install_packages(&["chromium", "fonts-dejavu-core"])?;
+    find_chromium().context("the package chromium is installed, but its program is not on PATH")
+}
+
+fn find_chromium() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    let programs = ["chromium", "chromium-browser", "google-chrome"];
+    programs.into_iter().find_map(|name| folders.iter().map(|it| it.join(name)).find(|it| it.is_file()))
+}
+
 /// Returns the path of `schemathesis`; installs it in a virtual environment below `target` when needed.
 pub(crate) fn schemathesis(workspace: &Workspace) -> Result<PathBuf> {
     let venv = workspace.tools().join("venv");

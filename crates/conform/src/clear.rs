@@ -62,7 +62,7 @@ async fn close(play: &Play, id: String, maker: Who) -> Option<String> {
     ]);
     let mut reason = String::new();
     for who in [maker, Who::Caller, Who::Other, Who::Microsoft] {
-        if !play.run().tokens.contains_key(&who) {
+        if !play.run().tokens.borrow().contains_key(&who) {
             continue;
         }
         let found = play.send(get(&path).by(who)).await;

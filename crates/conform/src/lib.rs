@@ -10,11 +10,12 @@
 //!
 //! A [`Scenario`] is a name, a rule, where the rule is written, and a small function. The functions are in
 //! `scenarios/`, by topic. Nothing of the server's own code is used here, so that the two cannot share a mistake.
-//! Start at [`run()`].
+//! Start at [`run()`]. The judge of connectors, the other way round, is in `client/`: start at [`run_client()`].
 
 mod bodies;
 mod check;
 mod clear;
+mod client;
 mod play;
 mod receiver;
 mod report;
@@ -27,6 +28,9 @@ mod wire;
 
 pub use self::{
     check::Failure,
+    client::{
+        ClientOptions, Connector, Expectation, Situation, Task, run_client, select_situations, situations,
+    },
     report::{Outcome, Report, Result},
     run::{Options, RunError, run, select},
     scenario::{Level, Need, Scenario, Source},

@@ -15,7 +15,7 @@ use crate::{
     check::{Failure, Verdict},
     receiver::Receiver,
     scenarios::lists::{Deals, Many},
-    target::{Parties, Tokens, Who, describe},
+    target::{Parties, SignInError, Tokens, Who, describe, sign_in},
     wire::{Answer, Exchange, Request, get, patch, post, with_query},
 };
 
@@ -36,7 +36,7 @@ const LATER_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Run {
     pub(crate) base_url: String,
     pub(crate) http: reqwest::Client,
-    pub(crate) tokens: Tokens,
+    pub(crate) tokens: RefCell<Tokens>,
     pub(crate) parties: Parties,
     /// The mark of everything that the run makes.
     pub(crate) tag: String,
@@ -92,6 +92,13 @@ impl Play {
         &self.run.tag
     }
 
+    /// Takes every token anew: those that there are have expired.
+    pub(crate) async fn sign_in_again(&self) -> Result<(), SignInError> {
+        let tokens = sign_in(&self.run.http, &self.run.parties).await?;
+        self.run.tokens.replace(tokens);
+        Ok(())
+    }
+
     /// Returns a GUID that nobody has: the run's own with a number in it.
     pub(crate) fn unknown_id(&self) -> String {
         let number = self.run.ids_given.get() + 1;
@@ -127,7 +134,8 @@ impl Play {
         }
         // A token goes to the server under judgement, and nowhere else.
         let is_ours = url.starts_with(&self.run.base_url);
-        if let Some(token) = self.run.tokens.get(&request.who).filter(|_| is_ours) {
+        let token = self.run.tokens.borrow().get(&request.who).cloned();
+        if let Some(token) = token.filter(|_| is_ours) {
             builder = builder.bearer_auth(token);
         }
         if let Some(body) = &request.body {

@@ -24,9 +24,12 @@ use crate::{
     receiver::Receiver,
     report::{Outcome, Report, Result},
     scenario::{Need, Scenario},
-    target::{SignInError, Target, Who, sign_in},
+    target::{Parties, SignInError, Target, Who, sign_in},
     wire::{get, post},
 };
+
+/// How the runner names itself.
+pub(crate) const USER_AGENT: &str = concat!("liaison-conform/", env!("CARGO_PKG_VERSION"));
 
 /// How long an answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -64,6 +67,12 @@ pub enum RunError {
         /// What was answered.
         reason: String,
     },
+    /// Only a sandbox lets things happen on demand.
+    #[error("{0} is no sandbox of Liaison; start one with `liaison serve --sandbox`")]
+    NoSandbox(String),
+    /// What a connector does is read from the request log.
+    #[error("{0} keeps no request log; set requests.enabled, and start it again")]
+    NoLog(String),
     /// The client of the runner could not be made.
     #[error("no client could be made: {0}")]
     Client(#[from] reqwest::Error),
@@ -130,28 +139,41 @@ pub async fn run(
 }
 
 async fn prepare(target: &Target, options: Options) -> std::result::Result<(Play, bool), RunError> {
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(ANSWER_TIMEOUT)
-        .build()?;
-    let tokens = sign_in(&http, &target.parties).await?;
-    if !tokens.contains_key(&Who::Caller) {
-        return Err(RunError::NoCaller);
-    }
     let receiver = match target.may_replace_registration {
         true => Some(Receiver::start(target.receiver.as_ref()).await?),
         false => None,
     };
-    let id = options.run_id.simple().to_string();
+    let play = open(&target.base_url, &target.parties, options.run_id, receiver).await?;
+    let batch = play.send(post("/v1.0/engagements/$batch", &json!({"requests": []}))).await;
+    Ok((play, ![404, 405, 501].contains(&batch.status)))
+}
+
+/// Signs everybody in, and sees whether the caller can list referrals.
+pub(crate) async fn open(
+    base_url: &str,
+    parties: &Parties,
+    run_id: Uuid,
+    receiver: Option<Receiver>,
+) -> std::result::Result<Play, RunError> {
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(ANSWER_TIMEOUT)
+        .build()?;
+    let tokens = sign_in(&http, parties).await?;
+    if !tokens.contains_key(&Who::Caller) {
+        return Err(RunError::NoCaller);
+    }
+    let id = run_id.simple().to_string();
     let run = Run {
-        base_url: target.base_url.trim_end_matches('/').to_owned(),
+        base_url: base_url.trim_end_matches('/').to_owned(),
         http,
-        tokens,
-        parties: target.parties.clone(),
+        tokens: RefCell::new(tokens),
+        parties: parties.clone(),
         tag: format!("conform-{}", id.get(..12).unwrap_or(&id)),
-        id: options.run_id,
+        id: run_id,
         made: RefCell::new(Vec::new()),
         ids_given: Cell::new(0),
         deals: OnceCell::new(),
@@ -170,13 +192,12 @@ async fn prepare(target: &Target, options: Options) -> std::result::Result<(Play
         };
         return Err(RunError::Unusable { url, reason });
     }
-    let batch = play.send(post("/v1.0/engagements/$batch", &json!({"requests": []}))).await;
-    Ok((play, ![404, 405, 501].contains(&batch.status)))
+    Ok(play)
 }
 
 /// Says whether the target has what a scenario needs.
 fn has(target: &Target, play: &Play, has_batch: bool, need: Need) -> bool {
-    let token = |who| play.run().tokens.contains_key(&who);
+    let token = |who| play.run().tokens.borrow().contains_key(&who);
     let parties = &target.parties;
     match need {
         Need::Other => token(Who::Other),

@@ -33,3 +33,7 @@ pub(crate) const ODATA_BATCH: Source = Source::new("OData JSON Format 4.01, sect
 pub(crate) const JSON_PATCH: Source = Source::new("RFC 6902, with add and replace only", "2013", "D20");
 pub(crate) const RECOMMENDED: Source = Source::new("Recommended where the pages are silent", "2026", "INF");
 pub(crate) const LIAISON: Source = Source::new("Liaison, API.md", "2026", "own addition");
+pub(crate) const TROUBLESHOOTING: Source = Source::new("Troubleshoot the co-sell connectors", "2026", "UI");
+pub(crate) const MFA: Source = Source::new("Partner Center API errors: 401 with 900421", "2024", "D24");
+pub(crate) const SMART_OFFICE: Source =
+    Source::new("Partner-Smart-Office, issue 68: a client that a new value broke", "2026", "TP");

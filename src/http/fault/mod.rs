@@ -15,9 +15,9 @@ use tokio::time::sleep;
 
 pub(super) use self::body::CutBody;
 use self::body::SlowBody;
-use super::{connection::Lasting, error::ApiError, extract};
+use super::{error::ApiError, extract};
 use crate::{
-    app::App,
+    app::{App, Lasting},
     auth::Refusal,
     domain::{
         fault::{CutPlace, FaultKind, Faults, RequestFacts, Strike},

@@ -264,7 +264,8 @@ fn assert_described(description: &Value, ty: &StructuredType, schema: &Value) {
 
 #[test]
 fn the_table_and_the_description_say_the_same() {
-    let description: Value = serde_json::from_str(&openapi::text("https://liaison.example", false)).unwrap();
+    let description: Value =
+        serde_json::from_str(&openapi::text("https://liaison.example", openapi::Served::Exchange)).unwrap();
 
     assert_described(&description, SCHEMA.entity, &description["components"]["schemas"]["Referral"]);
 }

@@ -32,13 +32,14 @@ use crate::{
         error::{ApiError, ErrorEnvelope},
         failure::{invalid, path_unknown},
         limits::read_body,
-        openapi,
+        openapi::{self, Served},
     },
 };
 
 /// Every path that is served. The description is put together once.
-static SERVED: LazyLock<Vec<Route>> =
-    LazyLock::new(|| openapi::paths(true).iter().filter_map(|it| Route::parse(it).ok()).collect());
+static SERVED: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    openapi::paths(Served::MainSandbox).iter().filter_map(|it| Route::parse(it).ok()).collect()
+});
 
 /// What the handlers share.
 #[derive(Clone, Debug)]

@@ -29,7 +29,7 @@ pub fn router() -> OpenApiRouter<Sandbox> {
 /// How whatever takes a body can fail.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only the description is made of it")]
-enum BodyFailures {
+pub(super) enum BodyFailures {
     /// Every problem of the request
     #[response(status = 400)]
     BadRequest(#[to_schema] ErrorEnvelope),

@@ -16,10 +16,11 @@ const OLD_MAILS: &str = "DELETE FROM notice_mails WHERE id IN (
         ORDER BY m.finished
         LIMIT CAST($2 AS bigint))";
 /// What belongs to nobody.
-const STRAY: [&str; 3] = [
+const STRAY: [&str; 4] = [
     "DELETE FROM notices WHERE user_id NOT IN (SELECT u.id FROM users u)",
     "DELETE FROM notice_mails WHERE user_id NOT IN (SELECT u.id FROM users u)",
     "DELETE FROM notice_preferences WHERE user_id NOT IN (SELECT u.id FROM users u)",
+    "DELETE FROM saved_items WHERE user_id NOT IN (SELECT u.id FROM users u)",
 ];
 
 impl Store {
@@ -41,6 +42,8 @@ impl Store {
         let stray = "SELECT 1 FROM notices n WHERE n.user_id NOT IN (SELECT u.id FROM users u)
              UNION ALL
              SELECT 1 FROM notice_preferences p WHERE p.user_id NOT IN (SELECT u.id FROM users u)
+             UNION ALL
+             SELECT 1 FROM saved_items i WHERE i.user_id NOT IN (SELECT u.id FROM users u)
              LIMIT 1";
         if self.query_one(stray, &[]).await?.is_some() {
             for sql in STRAY {

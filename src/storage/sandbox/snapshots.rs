@@ -16,7 +16,8 @@ pub(super) const TAKEN: &str = "snapshot_taken";
 pub(super) const SCHEMA: &str = "snapshot_schema";
 
 /// Settings that stay when everything is deleted: what a server is known by.
-pub(super) const KEPT_SETTINGS: &str = "'sandbox', 'public_url', 'sandbox_password_hash', 'token_key'";
+pub(super) const KEPT_SETTINGS: &str =
+    "'sandbox', 'public_url', 'sandbox_password_hash', 'sandbox_filling', 'token_key'";
 
 /// Tables that stay as they are when everything is deleted.
 pub(super) const KEPT_TABLES: [&str; 5] =

@@ -33,6 +33,9 @@ pub struct Result {
     pub name: &'static str,
     /// Its rule.
     pub rule: String,
+    /// Why the rule matters, where that is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<&'static str>,
     /// How binding it is.
     pub level: Level,
     /// Where it is written.
@@ -50,6 +53,7 @@ impl Result {
             group: scenario.group,
             name: scenario.name,
             rule: scenario.rule.clone(),
+            why: None,
             level: scenario.level,
             source: scenario.source,
             outcome,

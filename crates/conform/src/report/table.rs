@@ -46,6 +46,9 @@ impl Report {
             };
             let _ = writeln!(text, "{level}  {}/{}", result.group, result.name);
             let _ = writeln!(text, "  rule      {}", result.rule);
+            if let Some(why) = result.why {
+                let _ = writeln!(text, "  because   {why}");
+            }
             let _ = writeln!(text, "  source    {}", result.source);
             let _ = writeln!(text, "  expected  {}", failure.expected);
             let _ = writeln!(text, "  found     {}", failure.found);

@@ -78,17 +78,22 @@ fn path_of(url: &str, here: &Here<'_>) -> Result<String, String> {
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let is_here = here.host.is_some_and(|it| it.eq_ignore_ascii_case(authority));
         return match is_here && ["http", "https"].iter().any(|it| scheme.eq_ignore_ascii_case(it)) {
-            true => Ok(path.to_owned()),
+            true => Ok(without_prefix(prefix, path).to_owned()),
             false => {
                 Err(format!("\"{}\" is not this server; write the path alone", authority.escape_default()))
             }
         };
     }
-    let below = prefix.and_then(|it| url.strip_prefix(it)).filter(|it| it.starts_with('/')).unwrap_or(url);
+    let below = without_prefix(prefix, url);
     Ok(match ABSOLUTE.iter().any(|it| below.starts_with(it)) {
         true => below.to_owned(),
         false => format!("{SERVICE_ROOT}/{}", below.strip_prefix('/').unwrap_or(below)),
     })
+}
+
+/// Returns a path without the path of this server, if it has it.
+fn without_prefix<'a>(prefix: Option<&str>, path: &'a str) -> &'a str {
+    prefix.and_then(|it| path.strip_prefix(it)).filter(|it| it.starts_with('/')).unwrap_or(path)
 }
 
 /// Encodes what may not stand in an address; clients leave blanks in `$filter` as they are.

@@ -35,11 +35,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{FeedQuery, read_query};
 use crate::{
-    app::{App, StreamPlace, StreamsFull},
+    app::{App, Lasting, StreamPlace, StreamsFull},
     auth::Refusal,
     domain::{actor::Actor, organization::OrganizationId},
     http::{
-        connection::Lasting,
         error::{ApiError, ErrorEnvelope},
         extract::Credentials,
     },

@@ -22,23 +22,23 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// The lock, held until dropped.
 #[derive(Debug)]
-pub(super) struct DataLock(File);
+pub struct DataLock(File);
 
 /// Who holds the lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
-pub(super) struct Holder {
+pub struct Holder {
     /// Process id.
-    pub(super) pid: u32,
+    pub pid: u32,
     /// Where the API is.
-    pub(super) base_url: String,
-    /// Where the operations address is; empty for a command.
-    pub(super) ops_url: String,
+    pub base_url: String,
+    /// Where the operations address is; empty for a command, and for a sandbox without one.
+    pub ops_url: String,
 }
 
 /// The outcome of trying to take the lock.
 #[derive(Debug)]
-pub(super) enum Attempt {
+pub enum Attempt {
     /// The lock is ours.
     Taken(DataLock),
     /// Another process has it.
@@ -46,8 +46,11 @@ pub(super) enum Attempt {
 }
 
 impl DataLock {
-    /// Tries to take the lock of a data folder.
-    pub(super) fn try_take(data_dir: &Path) -> anyhow::Result<Attempt> {
+    /// Tries to take the lock of a data folder, for a fraction of a second.
+    ///
+    /// # Errors
+    /// When the folder's file system has no locks, or the file cannot be made.
+    pub fn try_take(data_dir: &Path) -> anyhow::Result<Attempt> {
         let file = open(data_dir)?;
         for _ in 0..ATTEMPTS {
             match file.try_lock() {
@@ -67,7 +70,10 @@ impl DataLock {
     }
 
     /// Writes down who holds the lock, for commands that come later.
-    pub(super) fn announce(&mut self, holder: &Holder) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn announce(&mut self, holder: &Holder) -> anyhow::Result<()> {
         self.0.set_len(0)?;
         self.0.rewind()?;
         self.0.write_all(&serde_json::to_vec(holder)?)?;
@@ -76,7 +82,10 @@ impl DataLock {
 }
 
 /// Returns who holds the lock of a data folder; `None` when nobody does.
-pub(super) fn holder(data_dir: &Path) -> anyhow::Result<Option<Holder>> {
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn holder(data_dir: &Path) -> anyhow::Result<Option<Holder>> {
     let file = match OpenOptions::new().read(true).open(data_dir.join(FILE_NAME)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -1,0 +1,30 @@
+-- Where an application may have people sent back to after they have signed in: a JSON array of addresses.
+ALTER TABLE applications ADD COLUMN redirect_uris TEXT NOT NULL DEFAULT '[]';
+-- The applications of a sandbox are for programs on the machine of their developer.
+UPDATE applications SET redirect_uris = '["http://localhost"]'
+WHERE EXISTS (SELECT 1 FROM settings WHERE name = 'sandbox' AND value = 'true');
+
+-- What an application gets a token for, once. Only the hash of a code is kept; a row stays until it expires, so that a code
+-- that comes a second time is known.
+CREATE TABLE authorization_codes (
+    hash BLOB NOT NULL PRIMARY KEY,
+    -- JSON: for whom, through which application, and what was asked for.
+    facts TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    is_redeemed INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX authorization_codes_by_end ON authorization_codes (expires);
+
+-- People who are signed in with a browser. Only the hash of what the browser holds is kept.
+CREATE TABLE sessions (
+    hash BLOB NOT NULL PRIMARY KEY,
+    tenant_id BLOB NOT NULL,
+    user_id BLOB NOT NULL,
+    -- A mark of the password and the roles that it began with.
+    stamp TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    last_used INTEGER NOT NULL,
+    -- When it ends if it is not used again.
+    expires INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sessions_by_end ON sessions (expires);
