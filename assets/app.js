@@ -9,6 +9,13 @@ const isBusy = (part) =>
   part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea, [contenteditable]")
   || part.querySelector("details[open].menu, dialog[open], form[data-dirty]") !== null;
 
+// What has the focus is found again by its id, or by where it leads.
+function selectorOf(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  const name = ["href", "value"].find((it) => element.hasAttribute(it));
+  return name ? `${element.localName}[${name}="${CSS.escape(element.getAttribute(name))}"]` : "";
+}
+
 async function refresh() {
   const parts = all("[data-live][id]");
   if (parts.length === 0) return;
@@ -18,12 +25,12 @@ async function refresh() {
   for (const part of parts) {
     const next = fresh.getElementById(part.id);
     if (next && next.innerHTML !== part.innerHTML && !isBusy(part)) {
-      const held = part.contains(document.activeElement) ? document.activeElement.id : "";
+      const held = part.contains(document.activeElement) ? selectorOf(document.activeElement) : "";
       part.innerHTML = next.innerHTML;
       part.classList.remove("fresh");
       void part.offsetWidth;
       part.classList.add("fresh");
-      if (held) document.getElementById(held)?.focus();
+      if (held) part.querySelector(held)?.focus();
     }
   }
 }
@@ -54,6 +61,25 @@ window.addEventListener("beforeunload", (event) => {
   if (document.querySelector("form[data-dirty]")) event.preventDefault();
 });
 
+// Drafts are kept as they are left, and what is done once is sent once.
+document.addEventListener("input", (event) => event.target.closest("form[data-keeps]")?.setAttribute("data-unkept", ""));
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented) return;
+  event.target.removeAttribute("data-unkept");
+  if (!event.target.matches("[data-once]")) return;
+  if (event.target.hasAttribute("data-sent")) event.preventDefault();
+  event.target.setAttribute("data-sent", "");
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState !== "hidden") return;
+  for (const form of all("form[data-keeps][data-unkept]")) {
+    const fields = new URLSearchParams(new FormData(form));
+    fields.set("do", "keep");
+    if (navigator.sendBeacon(form.action, fields)) form.removeAttribute("data-unkept");
+  }
+});
+window.addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => form.removeAttribute("data-sent")));
+
 // Menus close by Escape, and by whatever is done elsewhere.
 const closeMenus = (except) => all("details.menu[open]").forEach((menu) => {
   if (!menu.contains(except)) menu.open = false;
@@ -67,9 +93,34 @@ document.addEventListener("keydown", (event) => {
   hidePreview();
 });
 
+// What is typed in one field chooses in another: data-chooses="name=value".
+document.addEventListener("input", (event) => {
+  const [name, value] = event.target.dataset?.chooses?.split("=") ?? [];
+  if (name && event.target.form?.elements[name]) event.target.form.elements[name].value = value;
+});
+
 // Choices that need no button.
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+});
+
+// Links that also leave a mark: they post the form around them, which leads on to the same place.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("form a[data-posts]");
+  if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  link.closest("form").requestSubmit();
+});
+
+// Forms that only mark something need no new page: they are sent, and what has changed is fetched.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-quiet]") || event.defaultPrevented) return;
+  event.preventDefault();
+  const data = new URLSearchParams(new FormData(form, event.submitter));
+  const answer = await fetch(form.action, { method: "POST", body: data, credentials: "same-origin" }).catch(() => null);
+  if (answer?.ok) await refresh().catch(() => location.reload());
+  else location.reload();
 });
 
 // Copying.
@@ -91,7 +142,7 @@ function hidePreview() {
   preview = null;
 }
 async function showPreview(link) {
-  const answer = await fetch(link.dataset.preview, { credentials: "same-origin" });
+  const answer = await fetch(link.dataset.preview || `${link.pathname}/preview`, { credentials: "same-origin" });
   if (!answer.ok || answer.redirected) return;
   hidePreview();
   const box = document.createElement("aside");
@@ -117,7 +168,7 @@ for (const [begin, end] of [["mouseover", "mouseout"], ["focusin", "focusout"]])
   });
 }
 
-// Keys: j and k move in lists, Enter opens, / searches, n makes a deal, g and a letter goes, ? tells.
+// Keys: j and k move in lists, Enter opens, o opens in a new tab, / searches, n makes a deal, g and a letter goes, ? tells.
 const GO = { h: "/", d: "/deals", l: "/leads", i: "/insights", n: "/notices", a: "/administration" };
 let goes = false;
 document.addEventListener("keydown", (event) => {
@@ -135,6 +186,7 @@ document.addEventListener("keydown", (event) => {
   switch (event.key) {
     case "j": go(rows[Math.min(at + 1, rows.length - 1)]); break;
     case "k": go(rows[Math.max(at - 1, 0)]); break;
+    case "o": if (at >= 0) window.open(rows[at].querySelector("a").href, "_blank", "noopener"); break;
     case "g": goes = true; break;
     case "n": document.querySelector('a[href="/deals/new"]')?.click(); break;
     case "/": document.querySelector('input[type="search"]')?.focus(); break;

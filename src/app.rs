@@ -19,7 +19,10 @@ pub use self::{
     admission::{Admission, Class, Permit},
     clock::ServerClock,
     health::Health,
-    journal::{Call, CallPage, Captured, Journal, RefusedCall, WantedCalls},
+    journal::{
+        Call, CallPage, Captured, Decided, Journal, LoggedBody, LoggedCall, LoggedHeader, LoggedPart, Mend,
+        RefusedCall, Sight, WantedCalls, archive,
+    },
     rate::{RateLimits, RateState, Throttled},
     streams::{Lasting, StreamPlace, Streams, StreamsFull},
 };
@@ -50,6 +53,7 @@ use crate::{
         Context, Queries, Settings,
         notices::{letters::Letters, mailer::Mailing},
         seal::Seal,
+        sessions::Lives,
     },
     storage::{NamedError, Store, Target},
 };
@@ -164,6 +168,14 @@ impl Parts {
     /// Says whether this is a sandbox that only this machine reaches: nothing in it is anybody's but its developer's.
     pub fn is_local_sandbox(&self) -> bool {
         self.sandbox_clock.is_some() && self.config.listen.ip().is_loopback()
+    }
+
+    /// Says how much of a logged call is shown.
+    pub fn sight(&self) -> Sight {
+        match self.is_local_sandbox() {
+            true => Sight::Local,
+            false => Sight::Masked,
+        }
     }
 }
 
@@ -346,6 +358,10 @@ fn settings(config: &Config, public_url: &str) -> Settings {
             },
             page_size_max: queries.page_size_max,
             budget: Duration::from_millis(queries.time_max_ms),
+        },
+        lives: Lives {
+            idle_secs: i64::from(config.sessions.idle_hours) * 60 * 60,
+            total_secs: i64::from(config.sessions.life_days) * 24 * 60 * 60,
         },
     }
 }

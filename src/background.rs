@@ -77,6 +77,10 @@ async fn keep_up(app: App) {
             tracing::warn!(error, "it is not known how much is not published yet");
         }
         write_audit(&app).await;
+        if let Err(error) = app.context.store.forget_expired_sign_ins(app.context.clock.now()).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "expired sessions were not forgotten");
+        }
         let forgotten = app.context.store.forget_expired_keys(app.context.clock.now()).await;
         if let Err(error) = forgotten {
             tracing::warn!(

@@ -80,6 +80,8 @@ pub struct Config {
     pub smtp: Smtp,
     /// What a sandbox may hold.
     pub sandbox: Sandbox,
+    /// How long people stay signed in to the dashboard.
+    pub sessions: Sessions,
     /// The request log that callers read.
     pub requests: Requests,
     /// What is kept of what happened.
@@ -284,6 +286,16 @@ pub struct Sandbox {
     pub sandboxes_max: usize,
 }
 
+/// How long people stay signed in to the dashboard.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sessions {
+    /// Without doing anything there.
+    pub idle_hours: u32,
+    /// At the longest.
+    pub life_days: u32,
+}
+
 /// The request log that callers read.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -448,6 +460,12 @@ impl Config {
             || limits.request_timeout_secs == 0
         {
             return invalid("limits", "has a time of 0 seconds; use 1 or more".to_owned());
+        }
+        if self.sessions.idle_hours == 0 || self.sessions.life_days == 0 {
+            return invalid(
+                "sessions",
+                "has a time of 0, in which nobody stays signed in; use 1 or more".to_owned(),
+            );
         }
         if self.feed.heartbeat_secs == 0 {
             return invalid("feed.heartbeat_secs", "is 0; use 1 or more".to_owned());

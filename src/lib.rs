@@ -9,7 +9,7 @@
 //! * [`service`]: what can be done, named as users say it.
 //! * [`app`]: what one process holds: store, clock, random source, settings.
 //! * [`http`]: the JSON API over HTTP, and the loop that accepts connections.
-//! * [`web`]: the dashboard, for people.
+//! * [`web`]: the dashboard: pages for people, who sign in with a browser.
 //! * [`sandbox`]: the companies that `serve --sandbox` starts with.
 //! * [`background`]: what a server does without being asked.
 //! * [`cli`]: the commands.
@@ -28,6 +28,8 @@ pub mod feed;
 pub mod service;
 
 pub mod app;
+
+mod page;
 
 pub mod http;
 

@@ -364,7 +364,8 @@ mod commands {
                 count += 1;
                 let mut path: Vec<&str> = Vec::new();
                 // These have commands of their own.
-                let groups = ["org", "user", "solution", "location", "sandbox", "webhook-key", "audit"];
+                let groups =
+                    ["org", "user", "solution", "location", "application", "sandbox", "webhook-key", "audit"];
                 let is_of_faults = call.starts_with(&["sandbox".to_owned(), "fault".to_owned()]);
                 let depth = if is_of_faults {
                     3

@@ -4,7 +4,6 @@ MSAL insists on https. A sandbox speaks http on this machine only, so the sessio
 https://liaison.invalid to it. Against a server behind https, leave the session out and name its address.
 """
 
-import json
 import os
 
 import msal
@@ -21,10 +20,7 @@ class ToSandbox(requests.adapters.HTTPAdapter):
         request.url = request.url.replace("https://liaison.invalid", BASE)
         answer = super().send(request, **options)
         if request.url.endswith("/openid-configuration"):
-            # MSAL asks for a page to sign in on. The built-in issuer has none, and an application needs none.
-            text = answer.text.replace(BASE, "https://liaison.invalid")
-            document = {"authorization_endpoint": "https://liaison.invalid/authorize", **json.loads(text)}
-            answer._content = json.dumps(document).encode()
+            answer._content = answer.content.replace(BASE.encode(), b"https://liaison.invalid")
         return answer
 
 

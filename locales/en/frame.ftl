@@ -13,6 +13,7 @@ nav-preferences = Preferences
 nav-sign-out = Sign out
 nav-new-deal = New deal
 nav-account = Account
+unread-more = More than { $it } unread notices
 unread = { $count ->
     [0] No unread notices
     [one] 1 unread notice
@@ -54,3 +55,9 @@ failure-broken = Something broke
 failure-broken-advice = Nothing was changed. Tell the operator when this happened.
 go-home = Go to the home page
 go-back = Back
+keys-title = Keys
+keys-rows = Next or previous row
+keys-open = Open the row
+keys-search = Search
+keys-close = Close what is open
+close = Close

@@ -11,3 +11,7 @@ home-outgoing-empty = Nobody owes you an answer.
 home-all = Show all { $it }
 home-news = Since you last looked
 home-news-empty = Nothing has happened since you last looked.
+home-news-did = { $it } by { $other }
+home-news-more = More has happened; the list of deals in the order of their changes has it all.
+home-news-seen = All seen
+done-seen = Noted: you have seen it all.

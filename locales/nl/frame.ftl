@@ -13,6 +13,7 @@ nav-preferences = Voorkeuren
 nav-sign-out = Afmelden
 nav-new-deal = Nieuwe deal
 nav-account = Account
+unread-more = Meer dan { $it } ongelezen meldingen
 unread = { $count ->
     [0] Geen ongelezen meldingen
     [one] 1 ongelezen melding
@@ -54,3 +55,9 @@ failure-broken = Er ging iets stuk
 failure-broken-advice = Er is niets veranderd. Laat de beheerder weten wanneer dit gebeurde.
 go-home = Naar de startpagina
 go-back = Terug
+keys-title = Toetsen
+keys-rows = Volgende of vorige rij
+keys-open = De rij openen
+keys-search = Zoeken
+keys-close = Sluiten wat open is
+close = Sluiten

@@ -11,3 +11,7 @@ home-outgoing-empty = Niemand is u een antwoord schuldig.
 home-all = Toon alle { $it }
 home-news = Sinds u het laatst keek
 home-news-empty = Er is niets gebeurd sinds u het laatst keek.
+home-news-did = { $it } door { $other }
+home-news-more = Er is meer gebeurd; de lijst met deals op volgorde van wijziging heeft alles.
+home-news-seen = Alles gezien
+done-seen = Genoteerd: u hebt alles gezien.

@@ -23,6 +23,7 @@ mod verify_tests;
 pub use bearer::{Authenticator, Caller};
 pub use issuer::{
     Issuer,
+    authorize::{Asked, AuthorizeRequest, DASHBOARD_CALLBACK, NotAsked, ResponseMode, WayBack},
     password::hash_password,
     request::{TokenRequest, Version},
 };

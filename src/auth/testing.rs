@@ -112,12 +112,19 @@ pub(crate) fn application() -> Application {
         organization_id: organization().id,
         name: "Connector".to_owned(),
         secret_hash: Some(digest.as_ref().try_into().unwrap()),
+        redirect_uris: vec!["https://crm.example/back".to_owned(), "http://localhost".to_owned()],
     }
 }
 
 /// Returns a sign-in of `principal` through [`application`].
 pub(crate) fn sign_in(principal: &Principal) -> SignIn<'_> {
-    SignIn { principal, application_id: application().id, proof: ClientProof::Secret, methods: &[] }
+    SignIn {
+        principal,
+        application_id: application().id,
+        proof: ClientProof::Secret,
+        methods: &[],
+        nonce: None,
+    }
 }
 
 /// The password of the stored people.

@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::out;
 use crate::{
     app::{
+        config_of_sandbox,
         lock::{self, Attempt, DataLock, Holder},
         system_clock, system_random, target,
     },
@@ -145,6 +146,22 @@ pub(super) async fn open(config: &Config, mode: Mode) -> anyhow::Result<Store> {
     Store::open(&StoreOptions { target: target(config), mode }, system_clock())
         .await
         .with_context(|| format!("the database {place} cannot be opened; `liaison doctor` says more"))
+}
+
+/// Returns the settings of a named sandbox, which is there.
+pub(super) async fn within(config: Config, name: &str) -> anyhow::Result<Config> {
+    let own = config_of_sandbox(&config, name)?;
+    let is_there = match config.database_url.is_empty() {
+        true => own.sqlite_path().exists(),
+        // A server may be making others at this moment: nothing but their names is asked for.
+        false => target(&config).list_named().await?.iter().any(|it| it == name),
+    };
+    if !is_there {
+        bail!(
+            "there is no sandbox \"{name}\"; `liaison sandbox list` shows all, `liaison sandbox add {name}` makes it"
+        );
+    }
+    Ok(own)
 }
 
 /// Returns the clock of these data: a sandbox's may have been put forward, and whoever reads them goes by it.

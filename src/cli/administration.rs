@@ -25,7 +25,7 @@ pub(super) struct OwnedListArgs {
     organization: Option<String>,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -310,7 +310,7 @@ pub(super) async fn run_location(command: LocationCommand, config: &Config) -> a
 }
 
 /// Does what is asked, here or in the running server.
-async fn ask(command: Command, config: &Config) -> anyhow::Result<Value> {
+pub(super) async fn ask(command: Command, config: &Config) -> anyhow::Result<Value> {
     match Access::to_write(config).await? {
         Access::Direct { store, random, _lock } => {
             Ok(administration::perform(access::tools(&store, &random).await?, command).await?)
@@ -319,7 +319,7 @@ async fn ask(command: Command, config: &Config) -> anyhow::Result<Value> {
     }
 }
 
-async fn owners(store: &Store, args: &OwnedListArgs) -> anyhow::Result<Vec<Organization>> {
+pub(super) async fn owners(store: &Store, args: &OwnedListArgs) -> anyhow::Result<Vec<Organization>> {
     match &args.organization {
         Some(text) => Ok(vec![administration::find_organization(store, text).await?]),
         None => Ok(store.list_organizations().await?),
@@ -327,7 +327,7 @@ async fn owners(store: &Store, args: &OwnedListArgs) -> anyhow::Result<Vec<Organ
 }
 
 /// Puts the owner in front of what it owns.
-fn owned(owner: &Organization, thing: Value) -> Value {
+pub(super) fn owned(owner: &Organization, thing: Value) -> Value {
     let mut members = Map::new();
     members.insert("organizationId".to_owned(), json!(owner.id));
     members.insert("organizationName".to_owned(), json!(owner.name));
@@ -349,13 +349,13 @@ impl AddressArgs {
     }
 }
 
-fn put(body: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
+pub(super) fn put(body: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
     if let Some(value) = value {
         body.insert(name.to_owned(), value.into());
     }
 }
 
-fn print_json(value: &Value) -> anyhow::Result<()> {
+pub(super) fn print_json(value: &Value) -> anyhow::Result<()> {
     writeln!(out(), "{}", serde_json::to_string_pretty(value)?)?;
     Ok(())
 }
@@ -392,7 +392,7 @@ fn print_members(value: &Value) -> anyhow::Result<()> {
 }
 
 /// Prints one line for each thing, with `columns`, or all as JSON.
-fn print_list(things: &[Value], is_json: bool, columns: &[&str]) -> anyhow::Result<()> {
+pub(super) fn print_list(things: &[Value], is_json: bool, columns: &[&str]) -> anyhow::Result<()> {
     if is_json {
         return print_json(&json!(things));
     }
@@ -405,7 +405,7 @@ fn print_list(things: &[Value], is_json: bool, columns: &[&str]) -> anyhow::Resu
     Ok(())
 }
 
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

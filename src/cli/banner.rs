@@ -42,6 +42,7 @@ fn text(base: &str, ops_address: SocketAddr, token: &str, referral: &Path) -> St
 Liaison sandbox     {base}
 Health, metrics     http://{ops_address}
 
+Open it in a browser for the dashboard: sign in as any of these people, and as another in a private window
 Companies (every password is {PASSWORD})
 {companies}
 Sign in as Contoso's Referrals admin, as a client does

@@ -2,6 +2,7 @@
 
 mod access;
 mod administration;
+mod application;
 mod audit;
 mod banner;
 mod caller;
@@ -30,6 +31,7 @@ use uuid::Uuid;
 
 use self::{
     administration::{LocationCommand, OrgUpdateArgs, OwnedListArgs, SolutionCommand, UserUpdateArgs},
+    application::ApplicationCommand,
     audit::AuditCommand,
     conform::ConformArgs,
     listen::ListenArgs,
@@ -68,6 +70,9 @@ struct PlaceArgs {
     /// Settings file [default: liaison.toml, if it is there]
     #[arg(long = "config", global = true, value_name = "FILE", env = "LIAISON_CONFIG")]
     file: Option<PathBuf>,
+    /// A sandbox beside the main one (liaison sandbox add), in place of the main one
+    #[arg(long = "in", global = true, value_name = "SANDBOX", env = "LIAISON_SANDBOX")]
+    within: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -100,7 +105,10 @@ enum Command {
     /// Add, remove and list where organizations can be addressed
     #[command(subcommand)]
     Location(LocationCommand),
-    /// Fill and empty a sandbox, keep its state, move its clock, and let things go wrong in it
+    /// Add, change and list the programs that sign people in
+    #[command(subcommand)]
+    Application(ApplicationCommand),
+    /// Make sandboxes, fill and empty them, keep their state, move their clocks, and let things go wrong in them
     #[command(subcommand)]
     Sandbox(SandboxCommand),
     /// Print what happens as it happens, and hand it on to a program of yours
@@ -126,6 +134,13 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+impl Command {
+    /// Says whether this is about which sandboxes there are, and not about one of them.
+    fn is_about_all(&self) -> bool {
+        matches!(self, Self::Sandbox(command) if command.is_about_all())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -293,6 +308,7 @@ pub fn run() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let sources = sources(&cli);
+    refuse_within(&cli)?;
     if let Command::Doctor = cli.command {
         return doctor::run(&sources).await;
     }
@@ -303,7 +319,12 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         write!(out(), "{}", config::DEFAULTS)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = Config::load(&sources)?;
+    let config = match (&cli.place.within, &cli.command) {
+        (Some(name), command) if !command.is_about_all() => {
+            access::within(Config::load(&sources)?, name).await?
+        }
+        _ => Config::load(&sources)?,
+    };
     let is_json = config.log.format == config::LogFormat::Json;
     let filter = match cli.command {
         Command::Serve(_) => config.log.filter.as_str(),
@@ -332,6 +353,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::User(UserCommand::List(args)) => administration::list_users(&args, &config).await?,
         Command::Solution(command) => administration::run_solution(command, &config).await?,
         Command::Location(command) => administration::run_location(command, &config).await?,
+        Command::Application(command) => application::run(command, &config).await?,
         Command::Sandbox(command) => sandbox::run(&command, &config).await?,
         Command::Listen(args) => listen::run(args, &config).await?,
         Command::Log(args) => log::run(&args, &config).await?,
@@ -346,6 +368,16 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor | Command::Conform(_) => (),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a sandbox's name where the server is meant with all that it holds.
+fn refuse_within(cli: &Cli) -> anyhow::Result<()> {
+    match (&cli.place.within, &cli.command) {
+        (Some(name), Command::Serve(_) | Command::Doctor | Command::Conform(_)) => anyhow::bail!(
+            "this command has no sandbox \"{name}\" to go to: leave out --in, and unset LIAISON_SANDBOX"
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Turns flags into layers of settings.

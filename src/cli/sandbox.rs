@@ -1,9 +1,12 @@
-//! `liaison sandbox …`: fills a sandbox, empties it, keeps and puts back its state, moves its clock, and lets things go
-//! wrong in it.
+//! `liaison sandbox …`: makes further sandboxes, fills one, empties it, keeps and puts back its state, moves its clock, says
+//! what the other side does, and lets things go wrong in it.
 //!
 //! All but filling is asked of the running server, over the paths that any other program uses too.
 
+mod counterpart;
 mod fault;
+mod generator;
+mod named;
 
 use std::{io::Write as _, time::Duration};
 
@@ -13,7 +16,7 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, Progres
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use self::fault::FaultCommand;
+use self::{counterpart::CounterpartArgs, fault::FaultCommand, generator::GeneratorArgs, named::AddArgs};
 use super::{
     access::{self, Access},
     caller, out,
@@ -50,6 +53,30 @@ pub(super) enum SandboxCommand {
     /// Let things go wrong in the running sandbox
     #[command(subcommand)]
     Fault(FaultCommand),
+    /// Show what organizations do with invitations by themselves, and set it
+    Counterpart(CounterpartArgs),
+    /// Show what comes in by itself, and set it
+    Generator(GeneratorArgs),
+    /// List the sandboxes beside the running one
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a sandbox beside the running one, with a database and a clock of its own
+    Add(AddArgs),
+    /// Remove one with everything that is its own
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+impl SandboxCommand {
+    /// Says whether this is about which sandboxes there are, and not about one of them.
+    pub(super) fn is_about_all(&self) -> bool {
+        matches!(self, Self::List { .. } | Self::Add(_) | Self::Remove { .. })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -141,6 +168,11 @@ pub(super) async fn run(command: &SandboxCommand, config: &Config) -> anyhow::Re
         SandboxCommand::Snapshot(command) => snapshot(command, config).await,
         SandboxCommand::Clock { command } => clock(command.as_ref(), config).await,
         SandboxCommand::Fault(command) => fault::run(command, config).await,
+        SandboxCommand::Counterpart(args) => counterpart::run(args, config).await,
+        SandboxCommand::Generator(args) => generator::run(args, config).await,
+        SandboxCommand::List { json } => named::list(*json, config).await,
+        SandboxCommand::Add(args) => named::add(args, config).await,
+        SandboxCommand::Remove { name } => named::remove(name, config).await,
     }
 }
 

@@ -94,7 +94,7 @@ async fn serve(
     (ops_listener, ops_address): (TcpListener, SocketAddr),
     admin_key: String,
 ) -> anyhow::Result<()> {
-    let api_router = http::main_router(&app, sandboxes.as_ref()).merge(web::router(&app));
+    let api_router = web::mount(http::main_router(&app, sandboxes.as_ref()), &app, http::path_unknown);
     let api = Site::new(app.clone(), api_router, paths::rewrite, Face::Api, api_address)
         .with_sandboxes(sandboxes.clone());
     let ops_router = ops::router(app.clone(), admin_key);

@@ -8,6 +8,7 @@ pub mod engagement;
 pub mod etag;
 pub mod event;
 pub mod fault;
+pub mod insight;
 pub mod json;
 pub mod lifecycle;
 pub mod notice;

@@ -360,7 +360,7 @@ impl From<StoreError> for ApiError {
 }
 
 /// Returns the 404 of a path that leads nowhere.
-pub(super) fn path_unknown() -> ApiError {
+pub fn path_unknown() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "there is nothing at this path").inner("pathUnknown")
 }
 

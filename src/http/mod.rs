@@ -1,5 +1,6 @@
 //! The JSON API over HTTP, and the loop that accepts connections.
 
+mod authorize;
 pub mod certificates;
 mod connection;
 pub mod docs;
@@ -28,6 +29,7 @@ use axum::Router;
 use http::{Method, StatusCode};
 use utoipa_axum::router::OpenApiRouter;
 
+pub use self::failure::path_unknown;
 use self::{
     error::ApiError,
     openapi::Served,
@@ -50,7 +52,8 @@ pub fn main_router(app: &App, sandboxes: Option<&Sandboxes>) -> Router {
 }
 
 fn routes(app: &App, served: Served) -> Router {
-    let (token, _) = token::router().with_state(Arc::clone(&app.issuer)).split_for_parts();
+    let issuer = token::router().merge(authorize::router());
+    let (issuer, _) = issuer.with_state(Arc::clone(&app.issuer)).split_for_parts();
     let (api, _) = v1_routes().with_state(app.clone()).split_for_parts();
     // What a batch asks for is served by the same routes, but for the batch itself.
     let parts = v1::batch::Batches::new(app.clone(), with_refusals(api.clone()));
@@ -58,7 +61,7 @@ fn routes(app: &App, served: Served) -> Router {
     let (stream, _) = v1::feed::stream::router().with_state(app.clone()).split_for_parts();
     api.merge(stream)
         .merge(batch)
-        .merge(token)
+        .merge(issuer)
         .merge(sandbox_router(app))
         .merge(docs::router(&app.public_url, served))
 }

@@ -9,7 +9,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{journal, sandbox, sandboxes, token, v1, v1_routes};
+use super::{authorize, journal, sandbox, sandboxes, token, v1, v1_routes};
 use crate::domain::referral::READ_ONLY;
 
 /// What a create call must bring ("Create a referral", 2019 to 2024).
@@ -63,6 +63,7 @@ fn merged(served: Served) -> utoipa::openapi::OpenApi {
     api.merge(v1::feed::stream::router().into_openapi());
     api.merge(v1::batch::router().into_openapi());
     api.merge(token::router().into_openapi());
+    api.merge(authorize::router().into_openapi());
     if served != Served::Exchange {
         api.merge(sandbox::router().into_openapi());
         api.merge(sandbox::faults::router().into_openapi());

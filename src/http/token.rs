@@ -25,14 +25,14 @@ use crate::auth::{
     },
 };
 
-const FORM_BYTES_MAX: usize = 16 * 1024;
-const FORM_TYPE: &str = "application/x-www-form-urlencoded";
-const RETRY_AFTER_SECS: u64 = 1;
+pub(super) const FORM_BYTES_MAX: usize = 16 * 1024;
+pub(super) const FORM_TYPE: &str = "application/x-www-form-urlencoded";
+pub(super) const RETRY_AFTER_SECS: u64 = 1;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Clients may keep what only changes with a key or a release.
 const SHORTLY: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
-type Tenant = Result<Path<String>, PathRejection>;
+pub(super) type Tenant = Result<Path<String>, PathRejection>;
 
 /// Returns the routes of the issuer.
 pub fn router() -> OpenApiRouter<Arc<Issuer>> {
@@ -189,7 +189,7 @@ async fn read_request(headers: &HeaderMap, body: Body) -> Result<TokenRequest, T
     TokenRequest::read(&form, authorization)
 }
 
-fn readable(tenant: Tenant) -> Result<String, TokenError> {
+pub(super) fn readable(tenant: Tenant) -> Result<String, TokenError> {
     match tenant {
         Ok(Path(tenant)) => Ok(tenant),
         Err(_) => Err(TokenError::MalformedRequest("the tenant in the path is not UTF-8")),
@@ -222,7 +222,7 @@ fn refused(issuer: &Issuer, error: &TokenError, headers: &HeaderMap) -> Response
     response
 }
 
-fn status_of(error: &TokenError) -> StatusCode {
+pub(super) fn status_of(error: &TokenError) -> StatusCode {
     match error {
         TokenError::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
         TokenError::WrongClientSecret(_)
@@ -242,7 +242,19 @@ fn status_of(error: &TokenError) -> StatusCode {
         | TokenError::WrongCredentials
         | TokenError::InvalidRefreshToken
         | TokenError::ExpiredRefreshToken
-        | TokenError::RevokedRefreshToken => StatusCode::BAD_REQUEST,
+        | TokenError::RevokedRefreshToken
+        | TokenError::MissingRedirectUri
+        | TokenError::UnknownRedirectUri(..)
+        | TokenError::UnsupportedResponseType(_)
+        | TokenError::UnsupportedResponseMode(_)
+        | TokenError::MissingChallenge
+        | TokenError::InvalidChallenge(_)
+        | TokenError::NobodySignedIn
+        | TokenError::InvalidCode
+        | TokenError::ExpiredCode
+        | TokenError::RedeemedCode
+        | TokenError::OtherRedirectUri
+        | TokenError::WrongVerifier => StatusCode::BAD_REQUEST,
     }
 }
 

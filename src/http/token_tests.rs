@@ -164,7 +164,8 @@ async fn each_fault_has_its_number_and_status() {
     let world = World::start().await;
     for (changes, status, error, number) in [
         (json!({"grant_type": null}), 400, "invalid_request", 900144),
-        (json!({"grant_type": "authorization_code"}), 400, "unsupported_grant_type", 70003),
+        (json!({"grant_type": "authorization_code"}), 400, "invalid_request", 900144),
+        (json!({"grant_type": "device_code"}), 400, "unsupported_grant_type", 70003),
         (json!({"client_id": "nonsense"}), 400, "unauthorized_client", 700016),
         (json!({"client_id": API}), 400, "unauthorized_client", 700016),
         (json!({"client_secret": "wrong"}), 401, "invalid_client", 7000215),

@@ -232,6 +232,7 @@ impl Company {
                 organization_id: id.clone(),
                 name: format!("{} sandbox application", self.name),
                 secret_hash: Some(hash_client_secret(self.client_secret)),
+                redirect_uris: vec!["http://localhost".to_owned()],
             }],
             users: vec![
                 user(self.admin, Role::ReferralsAdmin),

@@ -4,16 +4,18 @@ pub mod administration;
 pub mod audit;
 pub mod clock;
 pub mod expiry;
+pub mod insights;
 pub mod notices;
 pub mod referrals;
 pub mod saved;
 pub mod seal;
+pub mod sessions;
 pub mod verify;
 pub mod webhooks;
 
 use std::time::Duration;
 
-use self::{notices::mailer::Mailing, seal::Seal};
+use self::{notices::mailer::Mailing, seal::Seal, sessions::Lives};
 use crate::{
     domain::{
         json::JsonLimits,
@@ -57,6 +59,8 @@ pub struct Settings {
     pub idempotency_keep_secs: i64,
     /// How large queries may be, and what they may cost.
     pub queries: Queries,
+    /// How long people stay signed in with a browser.
+    pub lives: Lives,
 }
 
 /// How large queries may be, and what they may cost.

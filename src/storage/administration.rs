@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use super::{
     Commit, Conflict, Store, StoreError,
-    organizations::{location, organization, user_values},
+    organizations::{application_values, location, organization, user_values},
     value::Row,
 };
 use crate::domain::organization::{
-    Location, Organization, OrganizationId, Solution, User,
+    Application, Location, Organization, OrganizationId, Solution, User,
     profile::{
         BusinessProfile, BusinessProfileRecord, LocationProfile, LocationRecord, OrganizationProfile,
         SolutionRecord,
@@ -393,6 +393,28 @@ impl Commit {
             user_values(user),
             1,
             Conflict::Duplicate,
+        );
+    }
+
+    /// Adds an application.
+    pub fn insert_application(&mut self, application: &Application) {
+        self.step(
+            "INSERT INTO applications (id, organization_id, name, secret_hash, redirect_uris)
+             VALUES ($1, $2, $3, $4, $5)",
+            application_values(application),
+            1,
+            Conflict::Duplicate,
+        );
+    }
+
+    /// Writes an application.
+    pub fn update_application(&mut self, application: &Application) {
+        self.step(
+            "UPDATE applications SET name = $3, secret_hash = $4, redirect_uris = $5
+             WHERE id = $1 AND organization_id = $2",
+            application_values(application),
+            1,
+            Conflict::Version,
         );
     }
 

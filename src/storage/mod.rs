@@ -13,6 +13,7 @@ mod directory;
 mod expiry;
 mod feed;
 mod idempotency;
+mod insights;
 mod list;
 mod migrations;
 mod notices;
@@ -22,6 +23,7 @@ mod postgres;
 mod referrals;
 mod sandbox;
 mod saved;
+mod sessions;
 mod sqlite;
 mod value;
 mod webhook_keys;
@@ -46,6 +48,9 @@ pub use self::{
     expiry::{DueReferral, Lease},
     feed::{LoggedFact, SinkLease},
     idempotency::{IdempotencyKey, IdempotencyRecord, InFlight},
+    insights::{
+        DayTally, InsightQuery, Leg, ReasonTally, Reckoning, SolutionTally, SpanTally, StandingTally,
+    },
     list::viewers::{WrittenViewer, WrongViewer},
     list::{Changed, ChangedWindow, Key, ListQuery, Listed, Place, SeenChange, SeenWindow},
     notices::{
@@ -56,6 +61,7 @@ pub use self::{
     referrals::{IndexedReferral, Inserted, ReferralState},
     sandbox::{Arrived, NamedError, Plan, Snapshot, is_sandbox_name},
     saved::SavedItem,
+    sessions::{AuthorizationCode, Session},
     webhook_keys::{KeyKind, WebhookKey},
     webhooks::{
         Backlog, Claim, Claimed, DeliveryPage, DeliveryPlace, FanOutLease, LogEntry, Recorded, Sight, Worker,

@@ -72,7 +72,7 @@ impl Store {
     /// When the database does not answer.
     pub async fn find_application(&self, id: Uuid) -> Result<Option<Arc<Application>>, StoreError> {
         let ask = async {
-            let sql = "SELECT id, organization_id, name, secret_hash FROM applications WHERE id = $1";
+            let sql = "SELECT id, organization_id, name, secret_hash, redirect_uris FROM applications WHERE id = $1";
             self.query_one(sql, &[id.into()]).await?.map(application).transpose()
         };
         self.0.directory.get(|it| &it.applications, &id, ask).await
@@ -259,7 +259,7 @@ impl Store {
         &self,
         organization_id: &OrganizationId,
     ) -> Result<Vec<Application>, StoreError> {
-        let sql = "SELECT id, organization_id, name, secret_hash
+        let sql = "SELECT id, organization_id, name, secret_hash, redirect_uris
              FROM applications
              WHERE organization_id = $1
              ORDER BY name, id";
@@ -461,15 +461,10 @@ impl NewOrganization {
         }
         for application in &self.applications {
             commit.step_any_rows(
-                "INSERT INTO applications (id, organization_id, name, secret_hash)
-                 VALUES ($1, $2, $3, $4)
+                "INSERT INTO applications (id, organization_id, name, secret_hash, redirect_uris)
+                 VALUES ($1, $2, $3, $4, $5)
                  ON CONFLICT DO NOTHING",
-                vec![
-                    application.id.into(),
-                    (&application.organization_id).into(),
-                    application.name.as_str().into(),
-                    application.secret_hash.as_ref().map(<[u8; 32]>::as_slice).into(),
-                ],
+                application_values(application),
             );
         }
         for user in &self.users {
@@ -486,6 +481,17 @@ const INSERT_USER_OR_LEAVE: &str =
     "INSERT INTO users (id, organization_id, email, name, password_hash, issuer, subject, roles, locations)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      ON CONFLICT DO NOTHING";
+
+/// Returns what is kept of an application, in the order of its columns.
+pub(super) fn application_values(application: &Application) -> Vec<Value> {
+    vec![
+        application.id.into(),
+        (&application.organization_id).into(),
+        application.name.as_str().into(),
+        application.secret_hash.as_ref().map(<[u8; 32]>::as_slice).into(),
+        serde_json::json!(application.redirect_uris).to_string().into(),
+    ]
+}
 
 pub(super) fn user_values(user: &User) -> Vec<Value> {
     let roles: Vec<&str> = user.roles.iter().map(|it| it.as_str()).collect();
@@ -506,11 +512,12 @@ pub(super) fn user_values(user: &User) -> Vec<Value> {
     ]
 }
 
+fn texts(column: usize, text: &str) -> Result<Vec<String>, StoreError> {
+    serde_json::from_str::<Vec<String>>(text)
+        .map_err(|_| StoreError::Corrupt { column, found: "no list of texts".to_owned() })
+}
+
 pub(super) fn user(row: &Row) -> Result<User, StoreError> {
-    let texts = |column: usize, text: &str| {
-        serde_json::from_str::<Vec<String>>(text)
-            .map_err(|_| StoreError::Corrupt { column, found: "no list of texts".to_owned() })
-    };
     let subject = match (row.text_or_null(5)?, row.text_or_null(6)?) {
         (Some(issuer), Some(subject)) => Some(ExternalSubject { issuer, subject }),
         _ => None,
@@ -560,5 +567,6 @@ fn application(row: Row) -> Result<Application, StoreError> {
         organization_id: row.organization_id(1)?,
         name: row.text(2)?,
         secret_hash: row.hash_or_null(3)?,
+        redirect_uris: texts(4, &row.text(4)?)?,
     })
 }

@@ -18,7 +18,6 @@ const FAR_SECS: i64 = 60 * DAY_SECS;
 /// A referral in a list.
 pub(super) struct Card {
     pub(super) id: Uuid,
-    pub(super) engagement_id: Uuid,
     /// Name of the deal; that of the customer where it has none.
     pub(super) name: String,
     pub(super) customer: String,
@@ -26,15 +25,10 @@ pub(super) struct Card {
     /// Value with currency; empty when it has none.
     pub(super) value: String,
     pub(super) closes: String,
-    pub(super) created: String,
     pub(super) updated: String,
     pub(super) status: Badge,
     /// Who is on the other side: the owner of another's record, the inviter of an own one. Empty for an own deal.
     pub(super) partner: String,
-    pub(super) is_own: bool,
-    pub(super) is_incoming: bool,
-    pub(super) is_favorite: bool,
-    pub(super) is_unanswered: bool,
     /// How long it can be answered; `None` when it cannot or need not.
     pub(super) deadline: Option<Deadline>,
     /// Concurrency token, as `If-Match` takes it.
@@ -117,20 +111,14 @@ impl Card {
         let deadline = referral.expiration_date_time.filter(|_| is_unanswered);
         Self {
             id: referral.id,
-            engagement_id: referral.engagement_id,
             name: name.unwrap_or_else(|| words.about("unnamed-deal", &customer)),
             customer,
             country: text(&referral.customer_profile.address.country),
             value: words.money(details.deal_value.as_ref(), details.currency.as_deref()).unwrap_or_default(),
             closes: details.closing_date_time.map(|it| words.day(it)).unwrap_or_default(),
-            created: words.day(referral.created_date_time),
             updated: words.ago(referral.updated_date_time, now),
             status: Badge::of(referral, words),
             partner,
-            is_own,
-            is_incoming,
-            is_favorite: referral.favorite,
-            is_unanswered,
             deadline: deadline.map(|it| Deadline::of(it, now, words)),
             etag: text(&referral.e_tag),
             solutions: solutions.join(", "),

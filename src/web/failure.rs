@@ -7,14 +7,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 
-use super::{
-    look::{Look, Theme},
-    words::Words,
-};
 use crate::{
     domain::report::{Problem, Report},
+    page::{Plain, look::Look},
     service::{
         administration::AdministrationError,
         audit::AuditError,
@@ -24,6 +21,9 @@ use crate::{
     },
     storage::StoreError,
 };
+
+/// When a busy server may be asked again.
+const RETRY_AFTER_SECS: u64 = 5;
 
 /// Why a page is not shown, or something was not done.
 #[derive(Clone, Debug)]
@@ -40,6 +40,18 @@ pub(super) enum Failure {
     TooCostly,
     /// The server cannot do it now.
     Unavailable,
+    /// Nobody is signed in, and what was sent is no page that could be shown afterwards.
+    SignedOut,
+    /// The person may not use the dashboard at all.
+    NoRole,
+    /// The organisation has spent its minute; when to come back, in seconds.
+    Throttled(u64),
+    /// Another site sent the form.
+    CrossSite,
+    /// A sign-in did not come to its end: why, in a sentence.
+    NotSignedIn(String),
+    /// The page takes no such request.
+    WrongMethod,
     /// Something broke; the log has it.
     Broken,
 }
@@ -52,6 +64,11 @@ impl Failure {
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooCostly | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::SignedOut => StatusCode::UNAUTHORIZED,
+            Self::NoRole | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotSignedIn(_) => StatusCode::BAD_REQUEST,
+            Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -64,6 +81,12 @@ impl Failure {
             Self::Conflict(_) => "conflict",
             Self::TooCostly => "too-costly",
             Self::Unavailable => "unavailable",
+            Self::SignedOut => "signed-out",
+            Self::NoRole => "no-role",
+            Self::Throttled(_) => "throttled",
+            Self::CrossSite => "cross-site",
+            Self::NotSignedIn(_) => "not-signed-in",
+            Self::WrongMethod => "wrong-method",
             Self::Broken => "broken",
         }
     }
@@ -76,7 +99,14 @@ impl Failure {
         }
     }
 
-    fn broken(error: &dyn std::error::Error) -> Self {
+    /// Gives a page of its own the status of the failure that it shows.
+    pub(super) fn mark(&self, mut page: Response) -> Response {
+        *page.status_mut() = self.status();
+        page
+    }
+
+    /// Reports what broke to the log.
+    pub(super) fn broken(error: &dyn std::error::Error) -> Self {
         tracing::error!(error = %error, "a page could not be made");
         Self::Broken
     }
@@ -223,21 +253,29 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.status();
+        let retry_after_secs = match &self {
+            Self::Throttled(secs) => Some(*secs),
+            Self::TooCostly | Self::Unavailable => Some(RETRY_AFTER_SECS),
+            _ => None,
+        };
+        if let Some(secs) = retry_after_secs {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
         response.extensions_mut().insert(self);
         response
     }
 }
 
-/// The page of a failure.
-#[derive(Template)]
-#[template(path = "web/failure.html")]
-struct FailurePage<'a> {
-    words: Words,
-    theme: Theme,
-    title: String,
-    advice: String,
-    reason: Option<&'a str>,
-    problems: &'a [Problem],
+/// Answers a form that was refused: with the page that shows it again, and what is wrong with it.
+pub(super) fn refused(mut response: Response) -> Response {
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    response
+}
+
+/// Answers with a page that shows what somebody else has done meanwhile.
+pub(super) fn conflicting(mut response: Response) -> Response {
+    *response.status_mut() = StatusCode::CONFLICT;
+    response
 }
 
 /// Makes pages of failures.
@@ -245,19 +283,21 @@ pub(super) async fn dress(request: Request, next: Next) -> Response {
     let look = Look::of(request.headers());
     let mut response = next.run(request).await;
     let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
-    let words = look.words();
-    let (reason, problems) = match &failure {
-        Failure::Forbidden(reason) | Failure::Conflict(reason) => (Some(reason.as_str()), &[][..]),
-        Failure::Invalid(report) => (None, report.problems.as_slice()),
-        _ => (None, &[][..]),
+    let (words, name) = (look.words(), failure.name());
+    let (title, advice) =
+        (words.say(&format!("failure-{name}")), words.say(&format!("failure-{name}-advice")));
+    let (link, label) = match &failure {
+        Failure::SignedOut | Failure::NotSignedIn(_) => ("/signin", "signin-again"),
+        Failure::NoRole => ("/signout", "nav-sign-out"),
+        _ => ("/", "go-home"),
     };
-    let page = FailurePage {
-        words,
-        theme: look.theme,
-        title: words.say(&format!("failure-{}", failure.name())),
-        advice: words.say(&format!("failure-{}-advice", failure.name())),
-        reason,
-        problems,
+    let page = Plain::new(&look, title).link(link, words.say(label));
+    let page = match failure {
+        Failure::Forbidden(reason) | Failure::Conflict(reason) | Failure::NotSignedIn(reason) => {
+            page.lines([reason, advice])
+        }
+        Failure::Invalid(report) => page.problems(report.problems).lines([advice]),
+        _ => page.lines([advice]),
     };
     match page.render() {
         Ok(html) => {

@@ -1,5 +1,9 @@
 //! Dates, numbers and sums as the reader's language writes them.
 
+use std::iter::repeat_n;
+
+use iso_currency::Currency;
+
 use super::words::{Language, Words};
 use crate::domain::{json::decimal::Decimal, time::Timestamp};
 
@@ -35,9 +39,18 @@ impl Words {
         self.grouped(&number.to_string())
     }
 
-    /// Writes a sum with its currency; `None` when there is no sum. Digits after the point are kept as they are.
+    /// Writes a sum with its currency; `None` when there is no sum. Digits after the point are kept as they are, and
+    /// filled up to what the currency has: `15.5` is `EUR 15.50`.
     pub(super) fn money(&self, value: Option<&Decimal>, currency: Option<&str>) -> Option<String> {
-        let value = self.grouped(value?.as_str());
+        let mut digits = value?.as_str().to_owned();
+        let known = currency.and_then(Currency::from_code).and_then(Currency::exponent);
+        if let (Some(places), Some((_, fraction))) = (known, digits.split_once('.'))
+            && fraction.bytes().all(|it| it.is_ascii_digit())
+        {
+            let missing = usize::from(places).saturating_sub(fraction.len());
+            digits.extend(repeat_n('0', missing));
+        }
+        let value = self.grouped(&digits);
         Some(match currency {
             Some(currency) => format!("{currency}\u{a0}{value}"),
             None => value,
@@ -80,6 +93,8 @@ mod tests {
         let cases = [
             ("1234567.50", "EUR\u{a0}1,234,567.50", "EUR\u{a0}1.234.567,50"),
             ("-999", "EUR\u{a0}−999", "EUR\u{a0}−999"),
+            ("15.5", "EUR\u{a0}15.50", "EUR\u{a0}15,50"),
+            ("15.125", "EUR\u{a0}15.125", "EUR\u{a0}15,125"),
             ("1000", "EUR\u{a0}1,000", "EUR\u{a0}1.000"),
         ];
         for (text, english, dutch) in cases {

@@ -3,10 +3,10 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use axum::{Router, body::Body, extract::FromRequestParts as _, response::Response, routing::get};
+use axum::{Router, body::Body, response::Response, routing::get};
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderMap, HeaderValue, Request, header};
+use http::{HeaderMap, HeaderValue, header};
 use tokio::{sync::watch, time::timeout};
 
 use super::{failure::Failure, session::Seat, visit::Visit};
@@ -35,15 +35,14 @@ async fn follow(visit: Visit, headers: HeaderMap) -> Result<Response, Failure> {
     let actor = visit.actor()?;
     let last = headers.get("last-event-id").and_then(|it| it.to_str().ok()).filter(|it| !it.is_empty());
     let since = last.or_else(|| visit.asked("since")).map_or(Since::Latest, |it| Since::Place(it.to_owned()));
-    let app = visit.app;
+    let Visit { app, seat, .. } = visit;
     let cursor = Cursor::find(&app.context, &actor, &since).await?;
     let place = app.streams.try_open(&actor.organization_id).map_err(|_| Failure::Unavailable)?;
     let watcher = Watcher {
-        cookies: headers.get_all(header::COOKIE).iter().cloned().collect(),
+        seat,
         epoch: app.context.store.epoch(),
         growth: app.context.store.log_growth(),
         draining: app.health.draining(),
-        user_id: actor.user_id,
         cursor,
         prelude: RETRY,
         app,
@@ -64,9 +63,8 @@ async fn follow(visit: Visit, headers: HeaderMap) -> Result<Response, Failure> {
 /// An open page.
 struct Watcher {
     app: App,
-    /// What the browser showed; it is judged anew before each look.
-    cookies: Vec<HeaderValue>,
-    user_id: uuid::Uuid,
+    /// Who opened the page; looked up anew before each look.
+    seat: Seat,
     cursor: Cursor,
     epoch: u64,
     growth: watch::Receiver<()>,
@@ -119,12 +117,6 @@ impl Watcher {
 
     /// Returns the person as things stand; `None` when the session or the role has ended.
     async fn actor(&self) -> Option<Actor> {
-        let mut request = Request::get("/live");
-        for cookie in &self.cookies {
-            request = request.header(header::COOKIE, cookie);
-        }
-        let (mut parts, ()) = request.body(()).ok()?.into_parts();
-        let seat = Seat::from_request_parts(&mut parts, &self.app).await.ok()?;
-        seat.actor().ok().filter(|it| it.user_id == self.user_id)
+        self.seat.again(&self.app).await.ok()??.actor().ok()
     }
 }

@@ -6,19 +6,24 @@ use askama::Template;
 use axum::{
     body::Body,
     extract::FromRequestParts,
-    response::{IntoResponse as _, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use http::{header, request::Parts};
 
-use super::{assets, failure::Failure, look::Look, session::Seat, words::Words};
+use super::{failure::Failure, look::Look, session::Seat, words::Words};
 use crate::{
     app::App,
     domain::{
         actor::{Actor, Administrator, ReferralsRole},
+        organization::LocationScope,
         time::Timestamp,
     },
+    page::assets,
     service::referrals::{Cursor, Since},
 };
+
+/// More notices than these are not counted: whoever has so many needs no number, and every page would wait for it.
+const UNREAD_MAX: u32 = 99;
 
 /// A request for a page by somebody who has signed in.
 pub(super) struct Visit {
@@ -36,7 +41,7 @@ impl FromRequestParts<App> for Visit {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        let seat = Seat::from_request_parts(parts, app).await.map_err(|it| it.into_response())?;
+        let seat = Seat::from_request_parts(parts, app).await.map_err(IntoResponse::into_response)?;
         let look = Look::of(&parts.headers);
         let query = parts.uri.query().unwrap_or_default();
         Ok(Self {
@@ -75,7 +80,9 @@ impl Visit {
     pub(super) async fn frame(&self, title: String) -> Result<Frame, Failure> {
         let actor = self.seat.actor().ok();
         let unread = match &actor {
-            Some(actor) => self.app.context.store.count_unread_notices(&actor.scope()).await?,
+            Some(actor) => {
+                self.app.context.store.count_unread_notices(&actor.scope(), UNREAD_MAX + 1).await?
+            }
             None => 0,
         };
         // Read before the page itself, so that nothing between the two is missed.
@@ -97,9 +104,11 @@ impl Visit {
             person: user.name.clone(),
             initials: initials(&user.name),
             organization: self.seat.principal.organization.name.clone(),
-            unread,
+            unread: unread_text(unread, self.words),
             has_referrals: actor.is_some(),
-            sees_leads: actor.as_ref().is_some_and(|it| it.role == ReferralsRole::Admin),
+            sees_leads: actor.as_ref().is_some_and(|it| {
+                it.role == ReferralsRole::Admin && it.locations == LocationScope::EntireCompany
+            }),
             administers: self.seat.administrator().is_some(),
             is_sandbox: self.app.sandbox_clock.is_some(),
             now: self.words.moment(self.now()),
@@ -115,6 +124,17 @@ fn initials(name: &str) -> String {
     ends.into_iter().flatten().flat_map(|it| it.to_uppercase()).collect()
 }
 
+fn unread_text(count: u64, words: Words) -> Option<(String, String)> {
+    match count {
+        0 => None,
+        count if count > u64::from(UNREAD_MAX) => {
+            let most = UNREAD_MAX.to_string();
+            Some((format!("{most}+"), words.about("unread-more", most)))
+        }
+        count => Some((count.to_string(), words.count("unread", count))),
+    }
+}
+
 /// What stands around every page: the navigation, who has signed in, and what was just done.
 pub(super) struct Frame {
     pub(super) words: Words,
@@ -124,8 +144,8 @@ pub(super) struct Frame {
     pub(super) person: String,
     pub(super) initials: String,
     pub(super) organization: String,
-    /// Notices that were not read.
-    pub(super) unread: u64,
+    /// How many notices were not read, in digits and in a sentence; `None` when all were.
+    pub(super) unread: Option<(String, String)>,
     pub(super) has_referrals: bool,
     pub(super) sees_leads: bool,
     pub(super) administers: bool,
@@ -177,7 +197,19 @@ pub(super) fn own_path(path: Option<&str>) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{initials, own_path};
+    use super::{initials, own_path, unread_text};
+    use crate::web::words::{Language, Words};
+
+    #[test]
+    fn the_bell_counts_to_ninety_nine() {
+        let digits = |count| unread_text(count, Words(Language::English)).map(|(digits, _)| digits);
+        assert_eq!(
+            [0, 1, 99, 100].map(digits),
+            [None, Some("1".into()), Some("99".into()), Some("99+".into())]
+        );
+        let (_, sentence) = unread_text(100, Words(Language::Dutch)).unwrap();
+        assert!(sentence.starts_with("Meer dan"), "{sentence}");
+    }
 
     #[test]
     fn only_paths_of_this_server_are_gone_to() {

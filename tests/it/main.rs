@@ -37,5 +37,6 @@ mod sandbox;
 mod sight;
 mod signatures;
 mod storage;
+mod web;
 mod webhooks;
 mod world;

@@ -178,7 +178,7 @@ async fn methods_and_paths_that_are_not_served_have_the_envelope(#[case] backend
         (Method::GET, "/common/oauth2/token", 405, "POST"),
         (Method::GET, "/v1.0/engagements/nothing", 404, ""),
         (Method::POST, "/v2.0/engagements/referrals", 404, ""),
-        (Method::GET, "/", 404, ""),
+        (Method::GET, "/nothing", 404, ""),
     ] {
         let headers = [("authorization", &*format!("Bearer {}", world.token(ALEX).await))];
         let request = with_headers(method.clone(), path, &headers).body(axum::body::Body::empty()).unwrap();

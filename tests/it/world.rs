@@ -30,12 +30,14 @@ use liaison::{
     },
     feed::signature::{KeyOptions, WebhookKeys},
     http::{
-        paths, router,
+        main_router, path_unknown, paths,
+        sandboxes::{Addresses, Sandboxes},
         server::{Face, Site},
     },
     sandbox::seed,
     service::{administration::hash_client_secret, clock as sandbox_clock},
     storage::{LoggedChange, Mode, NewOrganization, SigningKey, Store, StoreOptions, Target, WebhookKey},
+    web,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -96,6 +98,7 @@ pub(crate) struct Server {
     pub(crate) app: App,
     pub(crate) store: Store,
     site: Site,
+    sandboxes: Option<Sandboxes>,
 }
 
 /// A server with the clock and the database that it alone has.
@@ -259,10 +262,21 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let Self::Postgres { server, name } = self else { return };
-        let (server, sql) = (server.clone(), format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        let (server, name) = (server.clone(), name.clone());
+        let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { connect(&server).await.batch_execute(&sql).await.unwrap() });
+            runtime.block_on(async {
+                let client = connect(&server).await;
+                client.batch_execute(&sql).await.unwrap();
+                // And those of its sandboxes, where a test has left some.
+                let named = format!("{name}_sandbox_");
+                let list = "SELECT CAST(datname AS text) FROM pg_database WHERE starts_with(CAST(datname AS text), $1)";
+                for row in client.query(list, &[&named]).await.unwrap() {
+                    let sql = format!("DROP DATABASE IF EXISTS \"{}\" WITH (FORCE)", row.get::<_, String>(0));
+                    client.batch_execute(&sql).await.unwrap();
+                }
+            });
         });
         // A database that stays behind is no reason to fail a test.
         let _ = dropping.join();
@@ -311,6 +325,45 @@ impl World {
     /// Opens a sandbox: its clock, which goes ahead of the one that the test moves, can be put forward.
     pub(crate) async fn sandbox(backend: Backend) -> Self {
         Self::build(backend, |_| (), true).await
+    }
+
+    /// Opens one that may hold as many named sandboxes. Its password is hashed cheaply, and theirs with it.
+    pub(crate) async fn sandboxes(backend: Backend, sandboxes_max: usize) -> Self {
+        let mut world = Self::build(backend, |_| (), true).await;
+        world.store.put_setting("sandbox_password_hash", &PASSWORD_HASH).await.unwrap();
+        let mut config = world.app.config.clone();
+        config.sandbox.sandboxes_max = sandboxes_max;
+        match &world.database {
+            Database::Sqlite(folder) => config.data_dir = folder.path().to_owned(),
+            Database::Postgres { .. } => config.database_url = world.database.url().into(),
+        }
+        world.reopen(config, 2027).await;
+        world
+    }
+
+    /// Stops the server with its named sandboxes, and starts it again.
+    pub(crate) async fn restart(&mut self) {
+        if let Some(sandboxes) = self.server.sandboxes.take() {
+            sandboxes.stop().await;
+        }
+        self.reopen(self.app.config.clone(), 2028).await;
+    }
+
+    async fn reopen(&mut self, config: Config, seed: u64) {
+        let clock = server_clock(&self.store, clock(&self.now), true).await;
+        let store = self.store.clone();
+        let mut server = Server::open(config, store, clock, random(seed)).await;
+        let addresses = Addresses {
+            listening: "127.0.0.1:8080".parse().unwrap(),
+            local_url: String::new(),
+            ops_url: String::new(),
+        };
+        let sandboxes = Sandboxes::open(&server.app, addresses.clone()).await.unwrap();
+        let router = main_router(&server.app, sandboxes.as_ref());
+        server.site = Site::new(server.app.clone(), router, paths::rewrite, Face::Api, addresses.listening)
+            .with_sandboxes(sandboxes.clone());
+        server.sandboxes = sandboxes;
+        self.server = server;
     }
 
     async fn build(backend: Backend, change: impl FnOnce(&mut Config), is_sandbox: bool) -> Self {
@@ -370,8 +423,9 @@ impl Server {
         let public_url = PUBLIC_URL.to_owned();
         let app = App::open(config, public_url, store.clone(), clock, random).await.unwrap();
         let listening: SocketAddr = "127.0.0.1:8080".parse().unwrap();
-        let site = Site::new(app.clone(), router(&app), paths::rewrite, Face::Api, listening);
-        Self { app, store, site }
+        let router = web::mount(main_router(&app, None), &app, path_unknown);
+        let site = Site::new(app.clone(), router, paths::rewrite, Face::Api, listening);
+        Self { app, store, site, sandboxes: None }
     }
 
     /// Mints a token of the Partner API for who has the address `email`.
@@ -566,6 +620,7 @@ impl Server {
                 organization_id: id.clone(),
                 name: "Northwind application".to_owned(),
                 secret_hash: Some(hash_client_secret("northwind-secret")),
+                redirect_uris: Vec::new(),
             }],
             users: Vec::new(),
         };

@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Get(Options),
     /// Lists of referrals, at several sizes of the database
     List(list::Options),
+    /// Pages of the dashboard, beside the list of the same rows
+    Pages(list::Options),
     /// Deliveries of webhooks, and what they cost who writes
     Webhooks(webhooks::Options),
 }
@@ -146,7 +148,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
     let workspace = Workspace::find()?;
     let is_for_real = match command {
         Command::Create(_) | Command::Get(_) => true,
-        Command::List(options) => !options.is_trial(),
+        Command::List(options) | Command::Pages(options) => !options.is_trial(),
         Command::Webhooks(options) => !options.is_trial(),
     };
     if cfg!(debug_assertions) && is_for_real {
@@ -157,6 +159,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
         Command::Create(options) => run_points(&workspace, Operation::Create, options),
         Command::Get(options) => run_points(&workspace, Operation::Get, options),
         Command::List(options) => list::run(&workspace, options),
+        Command::Pages(options) => list::pages::run(&workspace, options),
         Command::Webhooks(options) => webhooks::run(&workspace, options),
     }
 }

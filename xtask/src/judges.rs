@@ -20,6 +20,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
+    conform::connectors,
     load::{self, Plan, Stop, judge_success},
     process,
     server::{CREATE_REQUEST, Client, Server},
@@ -123,16 +124,24 @@ impl Judges {
     }
 
     /// Has people of both sides use the dashboard in Chromium. `folder` takes what they download, and pictures of what
-    /// went wrong.
-    pub(crate) fn check_pages(&self, server: &Server, folder: &Path) -> Result<()> {
-        let mut node = self.node("pages.mjs", server)?;
+    /// went wrong; where the check is not whole, what does not depend on the database is left out.
+    pub(crate) fn check_pages(&self, server: &Server, folder: &Path, is_whole: bool) -> Result<()> {
+        let mut node = self.node("pages/walks.mjs", server)?;
         node.env("LIAISON_CHROMIUM", &self.chromium).arg(folder);
+        if !is_whole {
+            node.env("LIAISON_PAGES", "short");
+        }
         process::run("using the dashboard in Chromium", &mut node)
     }
 
     /// Runs the quick starts of the documentation as they stand.
     pub(crate) fn check_quickstarts(&self, workspace: &Workspace, liaison: &Path) -> Result<()> {
         quickstarts::check(workspace, &self.quickstart_python, &self.home, liaison)
+    }
+
+    /// Has a connector judged, careful and careless.
+    pub(crate) fn check_connectors(&self, workspace: &Workspace, liaison: &Path) -> Result<()> {
+        connectors::check(workspace, &self.quickstart_python, liaison)
     }
 
     fn node(&self, script: &str, server: &Server) -> Result<Command> {

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -126,6 +126,12 @@ pub(crate) fn ask(address: SocketAddr, call: Call) -> Result<(StatusCode, Bytes)
     runtime.block_on(async { answer(&mut connect(address).await?, call).await })
 }
 
+/// Sends one request over a connection of its own, and returns the answer with its head.
+pub(crate) fn ask_whole(address: SocketAddr, call: Call) -> Result<Response<Bytes>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { whole_answer(&mut connect(address).await?, call).await })
+}
+
 /// Carries out a plan.
 pub(crate) async fn drive(plan: Plan) -> Result<Outcome> {
     let next = Arc::new(AtomicU64::new(0));
@@ -202,9 +208,14 @@ pub(crate) async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Byte
 
 /// Sends one request and reads its answer to the end.
 pub(crate) async fn answer(sender: &mut SendRequest<Full<Bytes>>, call: Call) -> Result<(StatusCode, Bytes)> {
+    let response = whole_answer(sender, call).await?;
+    Ok((response.status(), response.into_body()))
+}
+
+async fn whole_answer(sender: &mut SendRequest<Full<Bytes>>, call: Call) -> Result<Response<Bytes>> {
     sender.ready().await.context("the connection was closed")?;
     let response = sender.send_request(call).await.context("the request was not answered")?;
-    let status = response.status();
-    let body = response.into_body().collect().await.context("the answer was cut")?.to_bytes();
-    Ok((status, body))
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.context("the answer was cut")?.to_bytes();
+    Ok(Response::from_parts(head, body))
 }

@@ -8,6 +8,7 @@
 #![expect(clippy::disallowed_methods, reason = "a tool measures real time; the bans guard the server")]
 
 mod bench;
+mod browser;
 mod conform;
 mod crash;
 mod judges;

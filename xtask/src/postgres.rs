@@ -24,6 +24,11 @@ use crate::{
 /// How long a fresh cluster may take to accept connections.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// A file system in memory, on Linux.
+const MEMORY: &str = "/dev/shm";
+/// How much of it must be free: a cluster takes some hundred MB while the tests run.
+const MEMORY_FREE_MIN: u64 = 2 << 30;
+
 /// Says whether commits reach the disk.
 #[derive(Clone, Copy)]
 pub(crate) enum Durability {
@@ -46,7 +51,7 @@ impl Postgres {
     pub(crate) fn start(workspace: &Workspace, durability: Durability) -> Result<Self> {
         let programs = tools::postgres()?;
         let user = User::choose()?;
-        let folder = user.folder(workspace)?;
+        let folder = user.folder(workspace, durability)?;
         let password = create_cluster(&programs, &user, folder.path())?;
         // The port may be taken between looking and starting: try another one then.
         for _ in 0..5 {
@@ -127,9 +132,18 @@ impl User {
         command
     }
 
-    /// Creates a folder that this user owns: below `target`, or, where the user cannot get there (a clone
-    /// in root's home), below the system's temporary folder.
-    fn folder(&self, workspace: &Workspace) -> Result<Scratch> {
+    /// Creates a folder that this user owns. What need not last is kept in memory where that has room: making and
+    /// dropping a database for each test costs more on a disk than the tests themselves. Else it is below `target`, or,
+    /// where the user cannot get there (a clone in root's home), below the system's temporary folder.
+    fn folder(&self, workspace: &Workspace, durability: Durability) -> Result<Scratch> {
+        let memory = Path::new(MEMORY);
+        if matches!(durability, Durability::Off) && rustix::fs::statvfs(memory).is_ok_and(has_room) {
+            Scratch::remove_abandoned(memory)?;
+            let inside = Scratch::create(memory, "postgres")?;
+            if self.owns(inside.path())? {
+                return Ok(inside);
+            }
+        }
         let inside = workspace.scratch("postgres")?;
         if self.owns(inside.path())? {
             return Ok(inside);
@@ -167,6 +181,10 @@ fn create_cluster(programs: &Path, user: &User, folder: &Path) -> Result<String>
     let output = initdb.output().with_context(|| format!("cannot run {initdb:?}"))?;
     ensure!(output.status.success(), "initdb failed:\n{}", String::from_utf8_lossy(&output.stderr));
     Ok(password)
+}
+
+fn has_room(file_system: rustix::fs::StatVfs) -> bool {
+    file_system.f_bavail.saturating_mul(file_system.f_frsize) >= MEMORY_FREE_MIN
 }
 
 fn spawn(programs: &Path, user: &User, folder: &Path, port: u16, durability: Durability) -> Result<Process> {

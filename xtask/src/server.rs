@@ -25,7 +25,7 @@ pub(crate) const LOCK_FILE: &str = "liaison.lock";
 pub(crate) const CREATE_REQUEST: &str = include_str!("../../tests/data/create-shared.request.json");
 
 /// The sandbox's organisation that has most of everything.
-const CONTOSO: &str = "7d23e5ca-19dc-4eaa-aac8-5e6b559f0d1d";
+pub(crate) const CONTOSO: &str = "7d23e5ca-19dc-4eaa-aac8-5e6b559f0d1d";
 
 /// Where referrals are.
 const REFERRALS: &str = "/v1.0/engagements/referrals";

@@ -1,8 +1,8 @@
 //! `cargo xtask test`: every test on both databases, then the contract, PATCH, OData, webhook, sink, mail, fault,
-//! quick-start, conformance and crash checks on a real server.
+//! quick-start, conformance, connector and crash checks on a real server.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex, PoisonError},
@@ -27,6 +27,11 @@ use crate::{
 
 /// Where the tests learn of the throwaway PostgreSQL.
 const POSTGRES_URL_VARIABLE: &str = "LIAISON_TEST_POSTGRES_URL";
+
+/// How many tests run at once. They wait for PostgreSQL for a good part of their time, so two for each processor do.
+const THREADS_VARIABLE: &str = "RUST_TEST_THREADS";
+/// More would need more connections than PostgreSQL takes.
+const THREADS_MAX: usize = 16;
 
 /// How many requests the contract check makes of each kind for each operation. What answers on PostgreSQL is the same
 /// program with other statements beneath it, so fewer will do there.
@@ -58,6 +63,8 @@ enum Check {
     Sink,
     /// The scenarios of the contract; and broken servers that they must notice.
     Conform,
+    /// The judge of connectors, with a careful one and a careless one.
+    Connectors,
     /// Mails, by a mail server.
     Mails,
     /// Faults on demand, by clients.
@@ -79,6 +86,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let mut tests = workspace.cargo();
     tests.args(["test", "--workspace", "--locked"]).env(POSTGRES_URL_VARIABLE, postgres.url());
+    if env::var_os(THREADS_VARIABLE).is_none() {
+        let threads = (thread::available_parallelism()?.get() * 2).min(THREADS_MAX);
+        tests.env(THREADS_VARIABLE, threads.to_string());
+    }
     if let Some(filter) = &options.filter {
         process::run("running tests that match the filter", tests.arg("--").arg(filter))?;
         println!("== filtered: the checks of a real server were not run");
@@ -131,6 +142,9 @@ impl<'a> Tools<'a> {
             Check::Webhooks => check_webhooks(workspace, judges, liaison, database("webhooks")?),
             Check::Sink => check_sink(workspace, judges, liaison, database("sink")?),
             Check::Conform => conform::check(workspace, liaison, database("conform")?),
+            // On SQLite only: what a connector does with an answer does not depend on the database behind it.
+            Check::Connectors if postgres.is_none() => judges.check_connectors(workspace, liaison),
+            Check::Connectors => Ok(()),
             Check::Mails => check_mails(workspace, judges, liaison, database("mails")?),
             Check::Faults => check_faults(workspace, judges, liaison, database("faults")?),
             Check::Pages => check_pages(workspace, judges, liaison, database("pages")?),
@@ -308,8 +322,9 @@ fn check_pages(
 ) -> Result<()> {
     println!("== the dashboard on {}", name_of(database_url.as_ref()));
     let scratch = workspace.scratch("pages")?;
+    let is_whole = database_url.is_none();
     let server = start(&scratch, liaison, database_url)?;
-    judges.check_pages(&server, scratch.path())?;
+    judges.check_pages(&server, scratch.path(), is_whole)?;
     server.stop()
 }
 

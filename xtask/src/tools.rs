@@ -27,7 +27,7 @@ const WEBHOOK_PACKAGES: [(&str, &str); 2] = [("standardwebhooks", "1.1.0"), ("cr
 /// The client of NATS that reads what is published.
 const NATS_PACKAGES: [(&str, &str); 1] = [("nats-py", "2.16.0")];
 
-/// What the quick starts in Python import.
+/// What the quick starts in Python import, and the connector that is judged: its `cryptography` comes with msal.
 const QUICKSTART_PACKAGES: [(&str, &str); 2] = [("requests", "2.34.2"), ("msal", "1.39.0")];
 
 /// The mail server that takes what is mailed.
@@ -211,7 +211,11 @@ pub(crate) fn node_judges(workspace: &Workspace) -> Result<PathBuf> {
 fn copy_files(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let path = entry?.path();
-        if let Some(name) = path.file_name().filter(|_| path.is_file()) {
+        let Some(name) = path.file_name() else { continue };
+        if path.is_dir() {
+            fs::create_dir_all(to.join(name))?;
+            copy_files(&path, &to.join(name))?;
+        } else {
             fs::copy(&path, to.join(name)).with_context(|| format!("cannot copy {}", path.display()))?;
         }
     }

@@ -90,6 +90,9 @@ impl Workspace {
     }
 }
 
+/// How the names of such folders begin; the process comes next.
+const PREFIX: &str = "xtask-";
+
 /// A folder that is removed when dropped, unless it is kept.
 pub(crate) struct Scratch {
     path: PathBuf,
@@ -101,9 +104,22 @@ impl Scratch {
     pub(crate) fn create(parent: &Path, name: &str) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = parent.join(format!("xtask-{}-{number}-{name}", std::process::id()));
+        let path = parent.join(format!("{PREFIX}{}-{number}-{name}", std::process::id()));
         fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(Self { path, is_kept: false })
+    }
+
+    /// Removes folders below `parent` whose owner was killed and could not do it.
+    pub(crate) fn remove_abandoned(parent: &Path) -> Result<()> {
+        for entry in fs::read_dir(parent)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|it| it.to_str()).and_then(|it| it.strip_prefix(PREFIX));
+            let Some((process, _)) = name.and_then(|it| it.split_once('-')) else { continue };
+            if process.parse::<u32>().is_ok() && !Path::new("/proc").join(process).exists() {
+                fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns the folder.

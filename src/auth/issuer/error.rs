@@ -61,6 +61,64 @@ pub enum TokenError {
     /// The password changed after the refresh token was given, or the user is gone.
     #[error("The provided grant has expired due to it being revoked. The user must sign in again.")]
     RevokedRefreshToken,
+    /// The application names no address to send people back to, and has not exactly one.
+    #[error(
+        "No reply address provided. Send the parameter 'redirect_uri' with one that the application has registered."
+    )]
+    MissingRedirectUri,
+    /// The address is not registered for the application.
+    #[error(
+        "The redirect URI '{0}' specified in the request does not match the redirect URIs configured for the \
+         application '{1}'. Make sure the redirect URI sent in the request matches one added to the application."
+    )]
+    UnknownRedirectUri(String, Uuid),
+    /// The answer cannot be of that type.
+    #[error(
+        "The app requested an unsupported response type '{0}' when requesting a token. Expected value is 'code' \
+         or 'code id_token'."
+    )]
+    UnsupportedResponseType(String),
+    /// The answer cannot come back that way, or not safely.
+    #[error(
+        "The app requested an unsupported response mode '{0}'. Expected value is 'fragment', 'form_post', or for \
+         the response type 'code' also 'query'."
+    )]
+    UnsupportedResponseMode(String),
+    /// A public client has to show at the end that it is who began.
+    #[error(
+        "Proof Key for Code Exchange is required for public clients. Send 'code_challenge' with \
+         'code_challenge_method' S256."
+    )]
+    MissingChallenge,
+    /// The challenge is none, or of a weaker kind.
+    #[error("The 'code_challenge' is not valid: {0}.")]
+    InvalidChallenge(&'static str),
+    /// The application does not want a page, and nobody is signed in without one.
+    #[error("A silent sign-in request was sent but no user is signed in.")]
+    NobodySignedIn,
+    /// The code cannot be read, or belongs to another client.
+    #[error("The provided authorization code is invalid, malformed, or was issued to another client.")]
+    InvalidCode,
+    /// The code is too old.
+    #[error(
+        "The provided authorization code has expired. Send a new interactive authorization request for this user \
+         and resource."
+    )]
+    ExpiredCode,
+    /// The code was used.
+    #[error(
+        "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing \
+         refresh token."
+    )]
+    RedeemedCode,
+    /// The address is not the one that the code was sent to.
+    #[error(
+        "The reply address does not match the reply address provided when requesting Authorization code."
+    )]
+    OtherRedirectUri,
+    /// Whoever brings the code is not who asked for it.
+    #[error("The Code_Verifier does not match the code_challenge supplied in the authorization request.")]
+    WrongVerifier,
     /// Too many sign-ins at once.
     #[error("Too many sign-ins at once. Please try again.")]
     Busy(#[from] Busy),
@@ -80,7 +138,14 @@ impl TokenError {
             | Self::TooLong
             | Self::RepeatedParameter(_)
             | Self::MissingParameter(_)
-            | Self::UnknownTenant(_) => "invalid_request",
+            | Self::UnknownTenant(_)
+            | Self::MissingRedirectUri
+            | Self::UnknownRedirectUri(..)
+            | Self::UnsupportedResponseMode(_)
+            | Self::MissingChallenge
+            | Self::InvalidChallenge(_) => "invalid_request",
+            Self::UnsupportedResponseType(_) => "unsupported_response_type",
+            Self::NobodySignedIn => "login_required",
             Self::UnsupportedGrantType(_) => "unsupported_grant_type",
             Self::UnknownApplication(_) => "unauthorized_client",
             Self::WrongClientSecret(_) | Self::MissingClientSecret | Self::PublicClientWithSecret => {
@@ -91,7 +156,12 @@ impl TokenError {
             Self::WrongCredentials
             | Self::InvalidRefreshToken
             | Self::ExpiredRefreshToken
-            | Self::RevokedRefreshToken => "invalid_grant",
+            | Self::RevokedRefreshToken
+            | Self::InvalidCode
+            | Self::ExpiredCode
+            | Self::RedeemedCode
+            | Self::OtherRedirectUri
+            | Self::WrongVerifier => "invalid_grant",
             Self::Busy(_) | Self::StoreUnavailable(_) => "temporarily_unavailable",
             Self::NotSigned(_) => "server_error",
         }
@@ -121,6 +191,18 @@ impl TokenError {
             Self::InvalidRefreshToken => 70_000,
             Self::ExpiredRefreshToken => 700_082,
             Self::RevokedRefreshToken => 50_173,
+            Self::MissingRedirectUri => 900_971,
+            Self::UnknownRedirectUri(..) => 50_011,
+            Self::UnsupportedResponseType(_) => 70_005,
+            Self::UnsupportedResponseMode(_) => 70_007,
+            Self::MissingChallenge => 9_002_325,
+            Self::InvalidChallenge(_) => 501_491,
+            Self::NobodySignedIn => 50_058,
+            Self::InvalidCode => 70_000,
+            Self::ExpiredCode => 70_008,
+            Self::RedeemedCode => 54_005,
+            Self::OtherRedirectUri => 500_112,
+            Self::WrongVerifier => 501_481,
             Self::Busy(_) | Self::StoreUnavailable(_) => 90_033,
             Self::NotSigned(_) => 50_000,
         }

@@ -30,14 +30,16 @@ impl Tenant {
         }
     }
 
-    fn admits_application(&self, application: &Application) -> bool {
+    /// Says whether an application may be used at this path.
+    pub fn admits_application(&self, application: &Application) -> bool {
         match self {
             Self::Any => true,
             Self::One(own) => own.id == application.organization_id,
         }
     }
 
-    fn admits_tenant_id(&self, tenant_id: Uuid) -> bool {
+    /// Says whether people of a tenant may use this path.
+    pub fn admits_tenant_id(&self, tenant_id: Uuid) -> bool {
         match self {
             Self::Any => true,
             Self::One(own) => own.tenant_id == tenant_id,

@@ -1,10 +1,12 @@
 //! The built-in issuer: signs people and applications in and gives them tokens, as Entra ID would.
 //!
-//! Served are the grants `password`, `refresh_token` and `client_credentials`, in both generations of the
-//! token endpoint. The rules are in [`grant`], the tokens in [`mint`]; here is the order in
-//! which a request is judged: tenant, application, what is asked for, and the proof of who asks.
+//! Served are the grants `authorization_code`, `password`, `refresh_token` and `client_credentials`, in both generations of
+//! the token endpoint. The rules are in [`grant`], the tokens in [`mint`], the sign-in page's part in [`authorize`]; here is
+//! the order in which a token request is judged: tenant, application, what is asked for, and the proof of who asks.
 
 pub mod answer;
+pub mod authorize;
+pub mod code;
 pub mod discovery;
 pub mod error;
 pub mod grant;
@@ -23,12 +25,13 @@ use uuid::Uuid;
 
 use self::{
     answer::{Extras, TokenAnswer},
+    code::CodeFacts,
     discovery::DiscoveryDocument,
     error::{TokenError, TokenErrorAnswer},
     grant::Tenant,
     mint::{ClientProof, Mint, SignIn},
     password::PasswordChecks,
-    request::{TokenRequest, Version},
+    request::{TokenRequest, Version, Wanted},
     signing::{SigningError, SigningKeys},
 };
 use super::{keys::KeySet, resource::Resource};
@@ -109,8 +112,14 @@ impl Issuer {
     ) -> Result<TokenAnswer, TokenError> {
         let mut known = Known::default();
         let outcome = self.judge(version, tenant, &request, &mut known).await;
+        self.note(&outcome, known).await;
+        outcome
+    }
+
+    /// Writes down that somebody was let in, or counts that somebody was not.
+    async fn note<T>(&self, outcome: &Result<T, TokenError>, known: Known) {
         let now = self.mint.now();
-        match &outcome {
+        match outcome {
             Ok(_) => {
                 let issued = known.issued();
                 if let Err(error) = self.store.write_tally(issued.clone(), now, &self.random).await {
@@ -124,7 +133,6 @@ impl Issuer {
             Err(error) if error.is_refusal() => self.store.tally(known.refused(error), now),
             Err(_) => {}
         }
-        outcome
     }
 
     async fn judge(
@@ -135,7 +143,7 @@ impl Issuer {
         known: &mut Known,
     ) -> Result<TokenAnswer, TokenError> {
         let grant_type = required(&request.grant_type, "grant_type")?.trim();
-        let served = ["password", "refresh_token", "client_credentials"];
+        let served = ["authorization_code", "password", "refresh_token", "client_credentials"];
         known.grant_type = *served
             .iter()
             .find(|it| **it == grant_type)
@@ -150,6 +158,7 @@ impl Issuer {
         match grant_type {
             "client_credentials" => self.grant_to_application(client, request).await,
             "password" => self.grant_for_password(client, request, known).await,
+            "authorization_code" => self.grant_for_code(client, request, known).await,
             _ => self.grant_for_refresh_token(client, request, known).await,
         }
     }
@@ -171,7 +180,8 @@ impl Issuer {
         lifetime_secs: i64,
     ) -> Result<String, SigningError> {
         let methods = [PASSWORD_METHOD.to_owned()];
-        let sign_in = SignIn { principal, application_id, proof: ClientProof::Secret, methods: &methods };
+        let proof = ClientProof::Secret;
+        let sign_in = SignIn { principal, application_id, proof, methods: &methods, nonce: None };
         self.mint.user_token(sign_in, audience, version, lifetime_secs)
     }
 
@@ -245,25 +255,66 @@ impl Issuer {
         let mut wanted = request.wanted(version, None)?;
         // Version 1.0 answers every sign-in with a password with an ID token.
         wanted.openid.has_openid |= version == Version::V1;
-        let email = required(&request.username, "username")?.trim().to_lowercase();
+        let email = required(&request.username, "username")?;
         let password = required(&request.password, "password")?.to_owned();
+        let principal = self.prove(tenant, email, password, known).await?;
+        // Judged after the password, or strangers could learn who works where.
+        grant::check_own_application(application, &principal)?;
+        let methods = [PASSWORD_METHOD.to_owned()];
+        let sign_in = SignIn {
+            principal: &principal,
+            application_id: application.id,
+            proof,
+            methods: &methods,
+            nonce: None,
+        };
+        Ok(TokenAnswer::for_sign_in(&self.mint, version, wanted, sign_in, extras(version, wanted, request))?)
+    }
 
-        let principal = self.store.find_principal_by_email(&email).await?;
+    /// Finds who has the address and the password. An unknown address and a wrong password cost and say the same.
+    async fn prove(
+        &self,
+        tenant: &Tenant,
+        email: &str,
+        password: String,
+        known: &mut Known,
+    ) -> Result<Arc<Principal>, TokenError> {
+        let principal = self.store.find_principal_by_email(&email.trim().to_lowercase()).await?;
         let principal = principal.filter(|it| tenant.admits(&it.organization));
         known.note_person(principal.as_deref());
         let hash = principal.as_ref().and_then(|it| it.user.password_hash.clone());
         let is_right = self.passwords.verify(password, hash).await?;
-        let principal = principal.filter(|_| is_right).ok_or(TokenError::WrongCredentials)?;
-        // Judged after the password, or strangers could learn who works where.
-        grant::check_own_application(application, &principal)?;
-        let methods = [PASSWORD_METHOD.to_owned()];
-        let sign_in =
-            SignIn { principal: &principal, application_id: application.id, proof, methods: &methods };
-        let extras = Extras {
-            has_refresh_token: version == Version::V1 || wanted.openid.has_offline_access,
-            has_client_info: request.has_client_info(),
+        principal.filter(|_| is_right).ok_or(TokenError::WrongCredentials)
+    }
+
+    async fn grant_for_code(
+        &self,
+        Client { version, tenant, application, proof }: Client<'_>,
+        request: &TokenRequest,
+        known: &mut Known,
+    ) -> Result<TokenAnswer, TokenError> {
+        let code = required(&request.code, "code")?.trim();
+        let (redirect_uri, verifier) = (request.redirect_uri.as_deref(), request.code_verifier.as_deref());
+        let check = |facts: &CodeFacts| {
+            facts.check(application.id, redirect_uri, verifier)?;
+            if !tenant.admits_tenant_id(facts.tid) {
+                return Err(TokenError::InvalidCode);
+            }
+            asked(request, facts).wanted(version, None).map(drop)
         };
-        Ok(TokenAnswer::for_sign_in(&self.mint, version, wanted, sign_in, extras)?)
+        let (facts, principal) = self.redeem(code, check, known).await?;
+        grant::check_own_application(application, &principal)?;
+        let mut wanted = asked(request, &facts).wanted(version, None)?;
+        wanted.openid.has_openid |= version == Version::V1;
+        let methods = [PASSWORD_METHOD.to_owned()];
+        let sign_in = SignIn {
+            principal: &principal,
+            application_id: application.id,
+            proof,
+            methods: &methods,
+            nonce: facts.nonce.as_deref(),
+        };
+        Ok(TokenAnswer::for_sign_in(&self.mint, version, wanted, sign_in, extras(version, wanted, request))?)
     }
 
     async fn grant_for_refresh_token(
@@ -282,8 +333,13 @@ impl Issuer {
             return Err(TokenError::RevokedRefreshToken);
         }
         grant::check_own_application(application, &principal)?;
-        let sign_in =
-            SignIn { principal: &principal, application_id: application.id, proof, methods: &claims.amr };
+        let sign_in = SignIn {
+            principal: &principal,
+            application_id: application.id,
+            proof,
+            methods: &claims.amr,
+            nonce: None,
+        };
         let extras = Extras { has_refresh_token: true, has_client_info: request.has_client_info() };
         Ok(TokenAnswer::for_sign_in(&self.mint, version, wanted, sign_in, extras)?)
     }
@@ -329,6 +385,22 @@ impl Known {
         let application_id = self.application_id.map(|it| it.to_string()).unwrap_or_default();
         let author = AuditAuthor { user_id: self.user_id, application_id };
         Tally { organization_id: self.organization_id, author, what: (deed, audit::Resource::Token), detail }
+    }
+}
+
+/// Returns what a code's token request asks for: what it names, else what was named at the sign-in page.
+fn asked(request: &TokenRequest, facts: &CodeFacts) -> TokenRequest {
+    TokenRequest {
+        scope: request.scope.clone().or_else(|| facts.scope.clone()),
+        resource: request.resource.clone().or_else(|| facts.resource.clone()),
+        ..TokenRequest::default()
+    }
+}
+
+fn extras(version: Version, wanted: Wanted, request: &TokenRequest) -> Extras {
+    Extras {
+        has_refresh_token: version == Version::V1 || wanted.openid.has_offline_access,
+        has_client_info: request.has_client_info(),
     }
 }
 

@@ -8,6 +8,9 @@ use url::form_urlencoded;
 use super::error::TokenError;
 use crate::auth::{resource::Resource, trusted::USER_SCOPE};
 
+/// The scopes that name no API.
+const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+
 /// Which generation of the token endpoint is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
@@ -38,6 +41,12 @@ pub struct TokenRequest {
     pub scope: Option<String>,
     /// `1` asks for `client_info` in the answer.
     pub client_info: Option<String>,
+    /// What a sign-in at the page came to.
+    pub code: Option<String>,
+    /// Where the code was sent.
+    pub redirect_uri: Option<String>,
+    /// What the challenge was made from.
+    pub code_verifier: Option<String>,
 }
 
 impl fmt::Debug for TokenRequest {
@@ -80,6 +89,9 @@ impl TokenRequest {
             "resource" => Some(&mut self.resource),
             "scope" => Some(&mut self.scope),
             "client_info" => Some(&mut self.client_info),
+            "code" => Some(&mut self.code),
+            "redirect_uri" => Some(&mut self.redirect_uri),
+            "code_verifier" => Some(&mut self.code_verifier),
             _ => None,
         }
     }
@@ -111,19 +123,32 @@ impl TokenRequest {
         self.client_info.as_deref() == Some("1")
     }
 
-    /// Returns what is asked for. `fallback` is the API of the refresh token, for a request that names none.
-    pub fn wanted(&self, version: Version, fallback: Option<Resource>) -> Result<Wanted, TokenError> {
+    /// Returns the scopes of OpenID Connect that are asked for.
+    pub fn openid_scopes(&self) -> OpenidScopes {
         let mut openid = OpenidScopes::default();
-        let mut api: Option<ApiScope> = None;
-        for scope in self.scope.as_deref().unwrap_or_default().split_ascii_whitespace() {
+        for scope in self.scopes() {
             match scope {
                 "openid" => openid.has_openid = true,
                 "profile" => openid.has_profile = true,
                 "email" => openid.has_email = true,
                 "offline_access" => openid.has_offline_access = true,
-                _ if version == Version::V1 => {}
-                _ => api = Some(ApiScope::parse(scope)?.joined(api)?),
+                _ => {}
             }
+        }
+        openid
+    }
+
+    fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scope.as_deref().unwrap_or_default().split_ascii_whitespace()
+    }
+
+    /// Returns what is asked for. `fallback` is the API of the refresh token, for a request that names none.
+    pub fn wanted(&self, version: Version, fallback: Option<Resource>) -> Result<Wanted, TokenError> {
+        let openid = self.openid_scopes();
+        let mut api: Option<ApiScope> = None;
+        // Version 1.0 names the API elsewhere.
+        for scope in self.scopes().filter(|it| version == Version::V2 && !OPENID_SCOPES.contains(it)) {
+            api = Some(ApiScope::parse(scope)?.joined(api)?);
         }
         if version == Version::V1
             && let Some(name) = &self.resource

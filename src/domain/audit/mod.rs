@@ -25,6 +25,8 @@ words! {
         Solution = "solution",
         /// One of the people of an organisation.
         User = "user",
+        /// A program that signs people in.
+        Application = "application",
         /// A subscription, or the registration of Partner Center.
         Webhook = "webhook",
         /// What a subscription's messages are signed with.
@@ -37,6 +39,10 @@ words! {
         Request = "request",
         /// Audit records.
         AuditRecord = "audit_record",
+        /// What referrals add up to.
+        Insight = "insight",
+        /// Referrals as a list; changes of single ones are in the log.
+        ReferralList = "referral_list",
         /// The clock of a sandbox.
         Clock = "clock",
     }

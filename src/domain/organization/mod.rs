@@ -2,6 +2,7 @@
 
 pub mod form;
 pub mod profile;
+pub mod redirect;
 
 use std::{fmt, sync::Arc};
 
@@ -10,7 +11,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, Type},
 };
-use uuid::Uuid;
+use uuid::{Uuid, uuid};
 
 /// The literal organisation id of Microsoft on the wire.
 pub const MSFT: &str = "msft";
@@ -118,7 +119,16 @@ pub struct Application {
     pub name: String,
     /// SHA-256 of the client secret; `None` for a public client.
     pub secret_hash: Option<[u8; 32]>,
+    /// Where people may be sent back to after they have signed in, see [`redirect`].
+    pub redirect_uris: Vec<String>,
 }
+
+/// The dashboard as an application: of nobody, and for the people of every organisation. It names what was done there in
+/// the log and in audit records.
+pub const DASHBOARD_ID: Uuid = uuid!("11a15011-da5b-4b0a-8d00-da5bb0a2d001");
+
+/// What [`DASHBOARD_ID`] is called.
+pub const DASHBOARD_NAME: &str = "Liaison";
 
 /// A role that a user holds in its organisation. Roles are looked up on every call, never read from a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -192,7 +192,7 @@ fn revise_in_document(intent: &Intent, situation: &Situation<'_>) -> Result<Revi
 }
 
 /// The reason that a withdrawn invitation carries.
-const WITHDRAWN: &str = "Withdrawn by the inviter";
+pub const WITHDRAWN: &str = "Withdrawn by the inviter";
 
 /// Decides that the inviter takes an invitation back. The record is the invitee's, so nothing else can be written:
 /// what the body brings is reported.

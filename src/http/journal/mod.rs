@@ -6,17 +6,13 @@
 //!
 //! Reading the log leaves no trace in it: whoever follows it would follow itself.
 
-mod har;
-mod mask;
-mod mend;
 mod routes;
 mod tee;
-mod view;
 
 use std::time::Duration;
 
 use axum::{body::Body, response::Response};
-use http::{HeaderMap, Method, request::Parts};
+use http::{HeaderMap, Method, header, request::Parts};
 use http_body::Body as _;
 
 pub(super) use self::{
@@ -31,6 +27,12 @@ use crate::{
 
 /// Where the log is read.
 const PATHS: [&str; 2] = ["/v1.0/engagements/requests", "/sandbox/requests"];
+/// What the pages of people load.
+const ASSETS: &str = "/assets/";
+/// How the paths begin where the dashboard's people come and go: what their browsers carry opens it.
+const SIGN_IN_PATHS: [&str; 2] = ["/signin", "/signout"];
+/// How the paths end where people sign in: passwords go in with a form, and codes come out in an address.
+const AUTHORIZE_PATHS: [&str; 2] = ["/oauth2/authorize", "/oauth2/v2.0/authorize"];
 /// How the paths end where secrets go in and tokens come out: no body of theirs is kept.
 const TOKEN_PATHS: [&str; 2] = ["/oauth2/token", "/oauth2/v2.0/token"];
 
@@ -56,7 +58,9 @@ impl Notes {
 pub(super) fn begin(app: &App, parts: &Parts) -> Option<Notes> {
     let journal = app.journal.as_ref()?;
     let path = parts.uri.path();
-    if PATHS.contains(&path) {
+    let is_sign_in = SIGN_IN_PATHS.iter().any(|it| path.starts_with(it))
+        || (!parts.method.is_safe() && AUTHORIZE_PATHS.iter().any(|it| path.ends_with(it)));
+    if PATHS.contains(&path) || path.starts_with(ASSETS) || is_sign_in {
         return None;
     }
     let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
@@ -79,8 +83,11 @@ pub(super) fn finish(
     strike: Option<&Strike>,
     duration: Duration,
 ) -> Response<Body> {
+    if is_page(&notes, &response) {
+        return response;
+    }
     let answer_body = notes.journal.capture();
-    let announced = notes.headers.get(http::header::CONTENT_LENGTH);
+    let announced = notes.headers.get(header::CONTENT_LENGTH);
     let body_bytes = announced.and_then(|it| it.to_str().ok()?.parse().ok());
     let answer_bytes = response.body().size_hint().exact();
     let call = Call {
@@ -92,6 +99,7 @@ pub(super) fn finish(
         headers: notes.headers,
         body: notes.body,
         status: response.status().as_u16(),
+        status_text: response.status().canonical_reason(),
         answer_headers: response.headers().clone(),
         answer_body: answer_body.clone(),
         duration,
@@ -105,6 +113,18 @@ pub(super) fn finish(
         true => response,
         false => response.map(|body| Body::new(Tee::new(body, Some(answer_body)))),
     }
+}
+
+/// Says whether a person read a page or sent its form: the log is about programs, and forms hold passwords.
+fn is_page(notes: &Notes, response: &Response<Body>) -> bool {
+    let is = |headers: &HeaderMap, content_type: &str| {
+        let found = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+        found.is_some_and(|it| it.starts_with(content_type))
+    };
+    // A form that went to the API by mistake is answered with an error in JSON, and is worth seeing.
+    let is_form = is(&notes.headers, "application/x-www-form-urlencoded");
+    let is_sent_on = is_form && !response.headers().contains_key(header::CONTENT_TYPE);
+    is_sent_on || is(response.headers(), "text/html")
 }
 
 fn refused(Refused(error): &Refused) -> RefusedCall {

@@ -21,9 +21,8 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::{har, mask::Sight, view::LoggedCall};
 use crate::{
-    app::{App, WantedCalls},
+    app::{App, LoggedCall, WantedCalls, archive},
     domain::{actor::Integrator, organization::OrganizationId, report::shortened},
     http::{
         error::{ApiError, ErrorEnvelope},
@@ -122,15 +121,12 @@ fn answer(app: &App, wish: &Wish) -> Result<Response, ApiError> {
         let message = "this server keeps no request log; its operator can set requests.enabled";
         return Err(ApiError::new(StatusCode::NOT_FOUND, message).inner("requestLogOff"));
     };
-    let sight = match app.is_local_sandbox() {
-        true => Sight::Local,
-        false => Sight::Masked,
-    };
     let page = journal.list(&wish.calls);
-    let calls: Vec<_> = page.calls.iter().map(|it| LoggedCall::new(it, sight, wish.has_parts)).collect();
+    let calls: Vec<_> =
+        page.calls.iter().map(|it| LoggedCall::new(it, app.sight(), wish.has_parts)).collect();
     let headers = [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, UNSTORED)];
     Ok(match wish.is_har {
-        true => (headers, Json(har::archive(&calls, &app.public_url))).into_response(),
+        true => (headers, Json(archive(&calls, &app.public_url))).into_response(),
         false => (headers, Json(CallList { value: calls, has_gap: page.has_gap })).into_response(),
     })
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Request, Uri, header, uri::PathAndQuery};
 
 use super::{Sandboxes, room::Room};
-use crate::http::server::Face;
+use crate::http::server::{Face, Site};
 
 const PREFIX: &str = "/sandboxes/";
 
@@ -24,16 +24,15 @@ impl Sandboxes {
             return None;
         }
         if let Some((name, rest)) = split(request.uri()) {
-            let room = Arc::clone(rooms.get(name)?);
+            let directed = Directed::new(rooms.get(name)?, face)?;
             *request.uri_mut() = rest?;
-            return Some(Directed { room, face });
+            return Some(directed);
         }
         if face != Face::Api {
             return None;
         }
         let name = name_in(host(request.uri(), request.headers())?, &self.0.parents)?;
-        let room = Arc::clone(rooms.get(&name)?);
-        Some(Directed { room, face })
+        Directed::new(rooms.get(&name)?, face)
     }
 }
 
@@ -44,8 +43,15 @@ pub(in crate::http) struct Directed {
 }
 
 impl Directed {
-    /// Returns what answers; `None` where the sandbox has nothing on that address.
-    pub(in crate::http) fn site(&self) -> Option<&crate::http::server::Site> {
+    /// `None` where the sandbox has nothing on that address: the request goes nowhere then, and least of all to the main
+    /// sandbox's.
+    fn new(room: &Arc<Room>, face: Face) -> Option<Self> {
+        room.site(face)?;
+        Some(Self { room: Arc::clone(room), face })
+    }
+
+    /// Returns what answers.
+    pub(in crate::http) fn site(&self) -> Option<&Site> {
         self.room.site(self.face)
     }
 }

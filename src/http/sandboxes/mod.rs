@@ -80,7 +80,10 @@ impl Sandboxes {
         if main.config.sandbox.sandboxes_max > 0 {
             for name in sandboxes.0.target.list_named().await? {
                 match Room::open(&sandboxes.0, &name).await {
-                    Ok(room) => sandboxes.put_room(&name, room),
+                    Ok(room) => {
+                        tracing::info!(name, "a named sandbox is served");
+                        sandboxes.put_room(&name, room);
+                    }
                     Err(error) => tracing::warn!("the sandbox {name} cannot be opened: {error:#}"),
                 }
             }

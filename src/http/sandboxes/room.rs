@@ -10,6 +10,7 @@ use crate::{
         lock::{Attempt, DataLock, Holder},
     },
     background::Background,
+    config::Config,
     domain::sources::Clock,
     http::{
         ops, paths, router,
@@ -20,8 +21,9 @@ use crate::{
     storage::{Mode, Store, StoreError, StoreOptions, Target},
 };
 
-/// Connections to PostgreSQL of one sandbox, beside those of its background.
-const CONNECTIONS_MAX: usize = 5;
+/// Connections to PostgreSQL that serve requests of one sandbox; its tasks keep six more. Nobody who has one waits for
+/// another, so that few are slow and not wrong.
+const CONNECTIONS_MAX: usize = 3;
 
 /// A sandbox that is served.
 #[derive(Debug)]
@@ -38,11 +40,25 @@ impl Room {
     /// Opens one whose database is there, and starts its tasks.
     pub(super) async fn open(server: &Inner, name: &str) -> anyhow::Result<Self> {
         let config = app::config_of_sandbox(&server.main.config, name)?;
+        let target = app::target(&config);
+        let lock = folder_of(&target).map(|it| take_lock(&it)).transpose()?;
+        let store = open_store(target, server.base.clone()).await?;
+        let opened = Self::open_on(server, name, config, store.clone(), lock).await;
+        if opened.is_err() {
+            store.close().await;
+        }
+        opened
+    }
+
+    async fn open_on(
+        server: &Inner,
+        name: &str,
+        config: Config,
+        store: Store,
+        mut lock: Option<DataLock>,
+    ) -> anyhow::Result<Self> {
         let path = format!("/sandboxes/{name}");
         let base_url = format!("{}{path}", server.main.public_url);
-        let target = app::target(&config);
-        let mut lock = folder_of(&target).map(|it| take_lock(&it)).transpose()?;
-        let store = open_store(target, server.base.clone()).await?;
         store.migrate().await.context("its database could not be brought up to date")?;
         store.start_background();
         store.put_setting("public_url", &base_url).await?;

@@ -1,16 +1,18 @@
 //! What an operator can ask for besides adding organisations and users: the same changes as over the API, for any
 //! organisation. A command can be sent to a running server.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    AdministrationError, Author, Tools, business_profiles, find_organization, load, organizations, solutions,
-    to_node, users,
+    AdministrationError, Author, Tools, applications, business_profiles, find_organization, load,
+    organizations, solutions, to_node, users,
 };
 use crate::{
-    domain::organization::{Organization, profile::LocationRecord},
+    domain::organization::{Application, Organization, profile::LocationRecord},
     storage::{Principal, Store},
 };
 
@@ -63,6 +65,20 @@ pub enum Command {
         /// Its id or partner id.
         location: String,
     },
+    /// Adds an application.
+    AddApplication {
+        /// Whose.
+        organization: String,
+        /// What it is.
+        body: Value,
+    },
+    /// Changes an application.
+    UpdateApplication {
+        /// Its client id.
+        application: String,
+        /// The members to change.
+        body: Value,
+    },
 }
 
 /// Does what an operator asks for, and returns what is there now; null when something was taken away.
@@ -109,6 +125,14 @@ pub async fn perform(tools: Tools<'_>, command: Command) -> Result<Value, Admini
             business_profiles::remove_location(tools, author, &organization.id, profile_id, id).await?;
             Ok(Value::Null)
         }
+        Command::AddApplication { organization, body } => {
+            let id = find_organization(store, &organization).await?.id;
+            Ok(json!(applications::create_application(tools, author, &id, &to_node(&body)?).await?))
+        }
+        Command::UpdateApplication { application, body } => {
+            let before = find_application(store, &application).await?;
+            Ok(json!(applications::update_application(tools, author, &before, &to_node(&body)?).await?))
+        }
     }
 }
 
@@ -124,6 +148,18 @@ async fn find_user(store: &Store, text: &str) -> Result<Principal, Administratio
     found.ok_or_else(|| {
         let message =
             format!("no user has the e-mail address or id \"{text}\"; `liaison user list` shows all");
+        AdministrationError::NotFound(message)
+    })
+}
+
+async fn find_application(store: &Store, text: &str) -> Result<Arc<Application>, AdministrationError> {
+    let found = match Uuid::try_parse(text.trim()) {
+        Ok(id) => store.find_application(id).await?,
+        Err(_) => None,
+    };
+    found.ok_or_else(|| {
+        let message =
+            format!("no application has the client id \"{text}\"; `liaison application list` shows all");
         AdministrationError::NotFound(message)
     })
 }
@@ -155,6 +191,8 @@ impl std::fmt::Debug for Command {
             Self::RemoveSolution { .. } => "RemoveSolution",
             Self::AddLocation { .. } => "AddLocation",
             Self::RemoveLocation { .. } => "RemoveLocation",
+            Self::AddApplication { .. } => "AddApplication",
+            Self::UpdateApplication { .. } => "UpdateApplication",
         })
     }
 }

@@ -3,6 +3,7 @@
 //! The same operations stand behind the command line, the operations address and the API, so that all check alike.
 //! An operator may do everything; an account admin administers its own organisation, and stays account admin.
 
+mod applications;
 mod business_profiles;
 mod commands;
 mod organizations;
@@ -29,6 +30,9 @@ use crate::{
 };
 
 pub use self::{
+    applications::{
+        ApplicationAdded, ApplicationView, create_application, list_applications, update_application,
+    },
     business_profiles::{
         BusinessProfileView, LocationView, create_business_profile, create_location, list_business_profiles,
         read_business_profile, read_location, remove_location, update_business_profile, update_location,

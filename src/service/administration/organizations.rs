@@ -270,6 +270,7 @@ fn assemble(
             organization_id,
             name: format!("{} application", organization.name),
             secret_hash: Some(hash_client_secret(client_secret)),
+            redirect_uris: Vec::new(),
         }],
         users: Vec::new(),
         organization,

@@ -187,8 +187,8 @@ pub fn line(item: &AuditItem, format: ExportFormat) -> String {
     }
 }
 
-/// Writes a cell: in quotes, and with one before what a spreadsheet would take for a formula.
-fn cell(text: &str) -> String {
+/// Writes a cell of CSV: in quotes, and with one before what a spreadsheet would take for a formula.
+pub fn cell(text: &str) -> String {
     let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { "'" } else { "" };
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }

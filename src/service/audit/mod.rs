@@ -8,6 +8,7 @@
 //! What is counted in memory (see `Store::tally`) is written down before this process answers.
 
 mod export;
+mod file;
 mod item;
 
 use std::collections::VecDeque;
@@ -15,7 +16,8 @@ use std::collections::VecDeque;
 use uuid::Uuid;
 
 pub use self::{
-    export::{Export, ExportFormat, ExportRequest, line, note_export},
+    export::{Export, ExportFormat, ExportRequest, cell, line, note_export},
+    file::{FileNote, note_file},
     item::{AuditAttributes, AuditItem, AuditValue},
 };
 use super::{

@@ -163,7 +163,7 @@ pub async fn list_notices(
     };
     let scope = actor.scope();
     let found = context.store.list_notices(&scope, after, unread_only, PAGE_SIZE).await?;
-    let unread_count = context.store.count_unread_notices(&scope).await?;
+    let unread_count = context.store.count_unread_notices(&scope, u32::MAX).await?;
     let is_full = u32::try_from(found.len()).is_ok_and(|it| it >= PAGE_SIZE);
     let sealed = |it: &ShownNotice| seal(context, actor, NoticePlace::of(&it.notice));
     Ok(NoticePage {

@@ -25,6 +25,8 @@ use crate::{
 };
 
 const PURPOSE: &str = "feed";
+/// Which part of the time of a list news may take.
+const NEWS_BUDGET_DIVISOR: u32 = 5;
 
 /// A place in the log that a caller has come to. It is shown to nobody but as [`Cursor::seal`] writes it.
 #[derive(Clone, Copy)]
@@ -172,6 +174,50 @@ pub async fn feed(
         entries.extend(teller.tell(change).await?);
     }
     Ok(FeedPage { entries, reached: Cursor(window.reached), is_end: window.is_end })
+}
+
+/// What others did, newest first.
+pub struct News {
+    /// What they did, each with the referral as the caller sees it now.
+    pub entries: Vec<FeedEntry>,
+    /// The end of the log at that time: what comes after it is news again.
+    pub reached: Cursor,
+    /// Whether there is more than was told, or more than could be looked through.
+    pub is_more: bool,
+}
+
+/// Tells what others than the caller did after a place and since a moment, the newest first, `count_max` things at most.
+///
+/// # Errors
+/// When the database does not answer, or a document cannot be read.
+pub async fn news(
+    context: &Context,
+    actor: &Actor,
+    after: Cursor,
+    since: Timestamp,
+    count_max: u32,
+) -> Result<News, FeedError> {
+    let reached = Cursor(context.store.last_position().await?);
+    // Nobody asked for it, so it may cost only a part of what a list may.
+    let budget = context.settings.queries.budget / NEWS_BUDGET_DIVISOR;
+    let scope = actor.scope();
+    let most = count_max.saturating_add(1);
+    let found = context.store.list_latest_of_others(&scope, (after.0, since), most, budget).await;
+    let mut found = match found {
+        Ok(found) => found,
+        Err(StoreError::CutOff) => return Ok(News { entries: Vec::new(), reached, is_more: true }),
+        Err(error) => return Err(error.into()),
+    };
+    let fits = usize::try_from(count_max).unwrap_or(usize::MAX);
+    let is_more = found.len() > fits;
+    found.truncate(fits);
+    let wish = FeedWish { events: Vec::new(), engagement_id: None, with_referral: true };
+    let mut teller = Teller { context, actor, wish: &wish, records: HashMap::new() };
+    let mut entries = Vec::with_capacity(found.len());
+    for change in &found {
+        entries.extend(teller.tell(change).await?);
+    }
+    Ok(News { entries, reached, is_more })
 }
 
 /// Tells changes to one caller; each record is read once, after its changes.

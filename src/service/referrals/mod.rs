@@ -20,7 +20,7 @@ pub use self::{
     audit::{AuditRecord, tell_changes},
     changes::{ChangesError, ChangesPage, ChangesRequest, ShownActor, ShownChange, changes},
     create::{CreateAnswer, CreateError, CreateRequest, create},
-    feed::{Cursor, FeedEntry, FeedError, FeedPage, FeedWish, Since, feed},
+    feed::{Cursor, FeedEntry, FeedError, FeedPage, FeedWish, News, Since, feed, news},
     group::{GroupError, GroupRefusal, GroupedAnswer, GroupedWrite, write_group},
     list::{
         DeltaError, DeltaPage, Document, Entries, ListError, Next, Page, Preferred, Shape, count_all, delta,

@@ -1,10 +1,18 @@
 //! What the changes of a stretch of the log are to an organisation that sees the records: the events that feeds tell.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
-use super::changed::unsigned;
+use super::{Bounded, Select, changed::unsigned};
 use crate::{
-    domain::{actor::Author, change::Action, event::Event, organization::OrganizationId, time::Timestamp},
+    domain::{
+        actor::{Author, Scope},
+        change::Action,
+        event::Event,
+        organization::OrganizationId,
+        time::Timestamp,
+    },
     storage::{
         Store, StoreError,
         value::{Row, Value},
@@ -21,6 +29,9 @@ pub(in crate::storage) const IS_OWN: &str = "CASE
             WHERE own.engagement_id = r.engagement_id AND own.organization_id = v.organization_id) THEN 0
         ELSE 1
     END";
+
+/// Records that news is looked for in.
+const CHANGED_MAX: u32 = 200;
 
 /// What is told of a change, in the order of [`seen_change`].
 const COLUMNS: &str = "w.position, w.id, w.referral_id, w.engagement_id, w.organization_id, w.action,
@@ -64,6 +75,42 @@ pub struct SeenWindow {
 }
 
 impl Store {
+    /// Lists what others than the viewer did since a moment, after a place in the log, to records that `scope` may see:
+    /// the newest first, `count_max` at most, for `budget` at most. Only the `CHANGED_MAX` records that changed last are
+    /// looked at, so that the answer costs the same however much happens.
+    ///
+    /// # Errors
+    /// [`StoreError::CutOff`] when it takes longer.
+    pub async fn list_latest_of_others(
+        &self,
+        scope: &Scope,
+        (after, since): (u64, Timestamp),
+        count_max: u32,
+        budget: Duration,
+    ) -> Result<Vec<SeenChange>, StoreError> {
+        let mut select = Select::new(self.dialect(), scope, &[]);
+        select.joins_referral = true;
+        let [after, since, viewer, count_max] =
+            [signed(after).into(), since.into(), scope.user_id().into(), count_max.into()]
+                .map(|it| select.bind(it));
+        // What has not changed since then has no news, and an index knows it.
+        select.conditions.push(format!("v.updated >= {since}"));
+        let body = select.body();
+        let sql = format!(
+            "SELECT {COLUMNS}, seen.is_own
+             FROM (SELECT v.referral_id AS id, {IS_OWN} AS is_own {body}
+                ORDER BY v.updated DESC, v.referral_id DESC
+                LIMIT {CHANGED_MAX}) seen
+             CROSS JOIN log w
+             WHERE w.referral_id = seen.id AND w.position > {after} AND w.at >= {since}
+                AND w.actor_user_id <> {viewer}
+             ORDER BY w.position DESC
+             LIMIT CAST({count_max} AS bigint)"
+        );
+        let bounded = Bounded { sql, params: select.into_params(), is_costly: false };
+        self.query_within(budget, scope, bounded).await?.iter().map(seen_change).collect()
+    }
+
     /// Lists the changes after a place in the log of records that an organisation sees, `count_max` at most; of one
     /// engagement, where one is given. Which of them a person sees is for the caller to ask.
     ///

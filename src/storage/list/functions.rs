@@ -13,13 +13,18 @@ use odata::{
 };
 use rusqlite::{
     Connection,
-    functions::FunctionFlags,
+    functions::{Aggregate, Context, FunctionFlags},
     types::{Value, ValueRef},
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::domain::time::Timestamp;
+
+/// Their answer depends on their arguments alone.
+const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8
+    .union(FunctionFlags::SQLITE_DETERMINISTIC)
+    .union(FunctionFlags::SQLITE_INNOCUOUS);
 
 /// Adds the functions to a connection.
 pub(in crate::storage) fn register(connection: &Connection) -> rusqlite::Result<()> {
@@ -50,8 +55,43 @@ fn register_numbers(connection: &Connection) -> rusqlite::Result<()> {
     })?;
     add(connection, "liaison_round", |[it]| written(number::round(as_number(it)?)))?;
     add(connection, "liaison_floor", |[it]| written(number::floor(as_number(it)?)))?;
-    add(connection, "liaison_ceiling", |[it]| written(number::ceiling(as_number(it)?)))
+    add(connection, "liaison_ceiling", |[it]| written(number::ceiling(as_number(it)?)))?;
+    connection.create_aggregate_function("liaison_sum", 1, FLAGS, Sum)
 }
+
+/// Adds up numbers, as PostgreSQL's `SUM` does. NULL when there are none, or more than a number holds.
+struct Sum;
+
+impl Aggregate<Option<Result<Decimal, TooLarge>>, Value> for Sum {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Option<Result<Decimal, TooLarge>>> {
+        Ok(None)
+    }
+
+    fn step(
+        &self,
+        context: &mut Context<'_>,
+        sum: &mut Option<Result<Decimal, TooLarge>>,
+    ) -> rusqlite::Result<()> {
+        if let Some(number) = as_number(context.get_raw(0)) {
+            let before = sum.unwrap_or(Ok(Decimal::ZERO));
+            *sum = Some(before.and_then(|it| number::add(it, number).ok_or(TooLarge)));
+        }
+        Ok(())
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        sum: Option<Option<Result<Decimal, TooLarge>>>,
+    ) -> rusqlite::Result<Value> {
+        let sum = sum.flatten().and_then(Result::ok);
+        Ok(sum.and_then(written).unwrap_or(Value::Null))
+    }
+}
+
+/// A sum has more digits than a number holds.
+#[derive(Clone, Copy)]
+struct TooLarge;
 
 fn register_texts(connection: &Connection) -> rusqlite::Result<()> {
     add(connection, "liaison_lower", |[it]| Some(Value::Text(as_text(it)?.to_lowercase())))?;
@@ -144,10 +184,8 @@ fn add<const N: usize>(
     name: &str,
     answer: fn([ValueRef<'_>; N]) -> Option<Value>,
 ) -> rusqlite::Result<()> {
-    let flags =
-        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     let count = i32::try_from(N).unwrap_or(-1);
-    connection.create_scalar_function(name, count, flags, move |context| {
+    connection.create_scalar_function(name, count, FLAGS, move |context| {
         Ok(answer(std::array::from_fn(|place| context.get_raw(place))))
     })
 }

@@ -15,5 +15,5 @@ pub use self::{
 };
 pub(super) use self::{
     lanes::{Lanes, SHORT},
-    query::Bounded,
+    query::{Bounded, Select},
 };

@@ -254,17 +254,17 @@ pub(in crate::storage) struct Bounded {
     pub(in crate::storage) is_costly: bool,
 }
 
-/// A query under construction.
-struct Select<'a> {
+/// A query under construction, on what a scope sees.
+pub(in crate::storage) struct Select<'a> {
     dialect: Dialect,
     scope: &'a Scope,
     fixed: Vec<Value>,
     translator: Translator,
-    conditions: Vec<String>,
+    pub(in crate::storage) conditions: Vec<String>,
     /// Whether the search starts at records that are known, instead of at what the viewer sees.
     starts_at_referral: bool,
     /// Whether the record is needed for more than the conditions.
-    joins_referral: bool,
+    pub(in crate::storage) joins_referral: bool,
     /// Whether an index gives the order, so that none is taken for the conditions.
     is_in_order_of_updates: bool,
     /// The index that leaves few rows.
@@ -272,7 +272,8 @@ struct Select<'a> {
 }
 
 impl<'a> Select<'a> {
-    fn new(dialect: Dialect, scope: &'a Scope, predicates: &[&Expr]) -> Self {
+    /// Starts with the scope's predicate and those of a query.
+    pub(in crate::storage) fn new(dialect: Dialect, scope: &'a Scope, predicates: &[&Expr]) -> Self {
         let fixed = match is_whole(scope) {
             true => vec![scope.organization_id().into(), scope.user_id().into()],
             // `scope_predicate` has no use for its second parameter: it is the viewer here too.
@@ -329,8 +330,14 @@ impl<'a> Select<'a> {
             && (is_path(expr, "createdDateTime") || is_updated(expr))
     }
 
-    fn bind(&mut self, value: Value) -> String {
+    /// Adds a parameter and returns its expression.
+    pub(in crate::storage) fn bind(&mut self, value: Value) -> String {
         format!("${}", self.translator.push(value))
+    }
+
+    /// Returns the value that the viewer reads at a path of the document.
+    pub(in crate::storage) fn value(&mut self, path: &Expr) -> String {
+        self.translator.selected(path)
     }
 
     fn keys(&mut self, order: &[OrderKey]) -> Vec<KeySql> {
@@ -371,7 +378,7 @@ impl<'a> Select<'a> {
     }
 
     /// Returns everything from FROM to the end of WHERE.
-    fn body(&self) -> String {
+    pub(in crate::storage) fn body(&self) -> String {
         let is_restricted = !is_whole(self.scope);
         let mut sql = String::new();
         if self.starts_at_referral {
@@ -422,7 +429,8 @@ impl<'a> Select<'a> {
         Bounded { sql, params: self.into_params(), is_costly }
     }
 
-    fn into_params(self) -> Vec<Value> {
+    /// Returns the values of all parameters.
+    pub(in crate::storage) fn into_params(self) -> Vec<Value> {
         [self.fixed, self.translator.into_params()].concat()
     }
 }

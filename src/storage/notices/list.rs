@@ -130,20 +130,25 @@ impl Store {
             .collect()
     }
 
-    /// Counts the notices of the scope's person that were not read.
+    /// Counts the notices of the scope's person that were not read, up to `count_max`: each is looked up with its
+    /// record, so that counting many takes long.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn count_unread_notices(&self, scope: &Scope) -> Result<u64, StoreError> {
+    pub async fn count_unread_notices(&self, scope: &Scope, count_max: u32) -> Result<u64, StoreError> {
         let sql = format!(
-            "SELECT COUNT(*)
-             FROM notices n
-             JOIN referrals r ON r.id = n.referral_id
-             {OWN}
-             WHERE n.organization_id = $1 AND n.user_id = $2 AND n.read_at IS NULL AND {}",
+            "SELECT COUNT(*) FROM (
+                SELECT 1
+                FROM notices n
+                JOIN referrals r ON r.id = n.referral_id
+                {OWN}
+                WHERE n.organization_id = $1 AND n.user_id = $2 AND n.read_at IS NULL AND {}
+                LIMIT CAST($8 AS bigint)
+             ) AS unread",
             scope_predicate(self.dialect())
         );
-        let row = self.query_one(&sql, &scope_params(scope, scope.user_id())).await?;
+        let params = [scope_params(scope, scope.user_id()), vec![count_max.into()]].concat();
+        let row = self.query_one(&sql, &params).await?;
         row.map_or(Ok(0), |row| row.int(0).map(unsigned))
     }
 

@@ -48,6 +48,18 @@ fn administer(place: &Place, name: &str) {
     assert_eq!((text(&added, "/solutionType"), text(&added, "/mpnId")), ("IP", "200"));
     assert!(place.ok(&["solution", "list"]).contains(&format!("{solution}  {name}  Service\n")));
 
+    let add = ["application", "add", "--name", "Desk", "--public", "--redirect-uri", "http://localhost"];
+    let application = json_of(place, &[&add[..], &owner[..]].concat());
+    assert_eq!((&application["isPublic"], application.get("clientSecret")), (&json!(true), None));
+    let id = text(&application, "/id");
+    let update = ["application", "update", id, "--redirect-uri", "https://desk.example/back"];
+    assert_eq!(json_of(place, &update)["redirectUris"], json!(["https://desk.example/back"]));
+    assert!(
+        place
+            .ok(&["application", "list"])
+            .contains(&format!("{id}  {name}  Desk  https://desk.example/back\n"))
+    );
+
     // The operator may take the last account admin's role, and limit it to a location.
     let limited = json_of(place, &["user", "update", &ann, "--role", "referrals-user", "--location", "200"]);
     assert_eq!((&limited["roles"], &limited["locations"]), (&json!(["referrals-user"]), &json!(["200"])));
@@ -85,6 +97,20 @@ async fn an_operator_administers_any_organization_with_and_without_a_server(#[ca
         (&["org", "update", "Beside", "--domain", "offline.example"], "belongs to another organization"),
         (&["org", "update", "Beside", "--email", "x", "--country", "ZZ"], "\"x\" is not an e-mail address"),
         (&["solution", "add", "--organization", "Beside", "--name", "A", "--type", "9P"], "solutionType"),
+        (&["application", "update", "SOL-0", "--name", "A"], "no application has the client id"),
+        (
+            &[
+                "application",
+                "add",
+                "--organization",
+                "Beside",
+                "--name",
+                "A",
+                "--redirect-uri",
+                "http://x.example",
+            ],
+            "redirectUris/0: the redirect URI \"http://x.example\" is not encrypted",
+        ),
     ] {
         let refused = refusal(&place, args);
         assert!(refused.contains(said), "{args:?}: {refused}");

@@ -7,7 +7,7 @@ use liaison::{
 };
 use rstest::rstest;
 
-use super::Place;
+use super::{Place, curl};
 use crate::world::*;
 
 const HARVEST: Harvest = Harvest { referrals: 300, seed: 7 };
@@ -127,6 +127,69 @@ async fn a_running_sandbox_is_driven_by_commands(#[case] backend: Backend) {
     assert!(String::from_utf8(output.stderr).unwrap().contains("no snapshot \"filled\""));
     server.stop();
     assert!(place.ok(&["verify"]).starts_with("30 referrals"));
+}
+
+#[rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+#[tokio::test]
+async fn commands_make_sandboxes_and_go_into_them(#[case] backend: Backend) {
+    let place = Place::new(backend).await;
+    let server = place.serve(&["--sandbox"]);
+    let refused = |args: &[&str]| String::from_utf8(place.run(args).stderr).unwrap();
+
+    let said = place.ok(&["sandbox", "add", "ci-1", "--profile", "tiny"]);
+    assert!(
+        said.starts_with(&format!("ci-1 answers at {}/sandboxes/ci-1 and has 30", server.base_url)),
+        "{said}"
+    );
+    let said = place.ok(&["sandbox", "clock", "advance", "14d", "--in", "ci-1"]);
+    assert!(said.contains("running, P14D beside"), "{said}");
+    assert!(place.ok(&["sandbox", "clock"]).contains("PT0S beside"));
+    assert!(
+        place
+            .ok(&["sandbox", "seed", "--referrals", "40", "--seed", "9", "--in", "ci-1"])
+            .contains("Made 40")
+    );
+    let token = place.ok(&["token", "--in", "ci-1"]);
+    let count = format!("{}/sandboxes/ci-1/v1.0/engagements/referrals/$count", server.base_url);
+    let bearer = format!("Authorization: Bearer {}", token.trim());
+    let (status, body) = curl(&[&count, "-H", &bearer]).unwrap();
+    assert_eq!(status, 200, "{body}");
+    place.ok(&["org", "add", "Adatum", "--in", "ci-1"]);
+    assert!(place.ok(&["org", "list", "--in", "ci-1"]).contains("Adatum"));
+    assert!(!place.ok(&["org", "list"]).contains("Adatum"));
+    let said = place.ok(&[
+        "sandbox",
+        "counterpart",
+        "fabrikam.example",
+        "--play",
+        "accept-after:2h",
+        "--in",
+        "ci-1",
+    ]);
+    assert!(said.contains("accept-after:2h"), "{said}");
+    assert!(place.ok(&["sandbox", "counterpart"]).lines().all(|it| it.ends_with("(by default)")));
+    assert!(refused(&["sandbox", "counterpart", "msft", "--policy", "sleep"]).contains("play: "));
+    assert!(
+        place.ok(&["sandbox", "counterpart", "Fabrikam", "--default", "--in", "ci-1"]).contains("silent")
+    );
+    let said =
+        place.ok(&["sandbox", "generator", "--every", "1h", "--category", "Qualified lead", "--in", "ci-1"]);
+    assert!(
+        said.starts_with("Every PT1H for 7d23e5ca") && said.contains("Qualified lead; 0 were made"),
+        "{said}"
+    );
+    assert!(place.ok(&["sandbox", "generator", "--stop", "--in", "ci-1"]).starts_with("Nothing comes in"));
+    assert!(refused(&["sandbox", "generator", "--every", "soon"]).contains("every: "));
+
+    let listed = place.ok(&["sandbox", "list", "--in", "ci-1"]);
+    assert!(listed.starts_with("ci-1 ") && listed.lines().count() == 1, "{listed}");
+    assert!(refused(&["token", "--in", "ci-2"]).contains("there is no sandbox \"ci-2\""));
+    assert!(refused(&["serve", "--in", "ci-1"]).contains("leave out --in"));
+    assert_eq!(place.ok(&["sandbox", "remove", "ci-1"]), "Removed ci-1.\n");
+    assert!(place.ok(&["sandbox", "list"]).starts_with("There is no sandbox beside"));
+    server.stop();
 }
 
 /// Reads the documents.

@@ -368,6 +368,7 @@ fn company(id: &str, name: &str) -> NewOrganization {
             organization_id: id,
             name: name.to_owned(),
             secret_hash: None,
+            redirect_uris: Vec::new(),
         }],
         users: Vec::new(),
     }

@@ -281,6 +281,10 @@ pub(super) const TABLE: &[Row] = &[
     public("GET", "/cert/{file}", 404),
     public("GET", "/unsubscribe/{token}", 404),
     public("POST", "/unsubscribe/{token}", 404),
+    public("GET", "/{tenant}/oauth2/authorize", 400),
+    public("POST", "/{tenant}/oauth2/authorize", 400),
+    public("GET", "/{tenant}/oauth2/v2.0/authorize", 400),
+    public("POST", "/{tenant}/oauth2/v2.0/authorize", 400),
     public("POST", "/{tenant}/oauth2/token", 400),
     public("POST", "/{tenant}/oauth2/v2.0/token", 400),
     public("GET", "/{tenant}/.well-known/openid-configuration", 200),
@@ -290,7 +294,14 @@ pub(super) const TABLE: &[Row] = &[
 ];
 
 /// Pages that no description lists: the description itself, and who shows it.
-pub(super) const UNDESCRIBED: &[Row] = &[public("GET", "/openapi.json", 200), public("GET", "/docs", 200)];
+pub(super) const UNDESCRIBED: &[Row] = &[
+    public("GET", "/openapi.json", 200),
+    public("GET", "/docs", 200),
+    public("GET", "/signin", 303),
+    public("GET", "/signin/callback", 400),
+    public("GET", "/signout", 200),
+    public("POST", "/signout", 303),
+];
 
 /// Microsoft sees nothing of a deal that its sellers are not shown.
 const fn without_sellers(statuses: Statuses) -> Statuses {

@@ -260,6 +260,7 @@ async fn a_query_that_takes_too_long_is_cut_off_with_its_costly_part(#[case] bac
     let answer = ask(&world, ALEX, &format!("$filter=status eq 'Active' and {slow}")).await;
 
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text());
+    assert_eq!(answer.header("retry-after"), "10");
     let error = &answer.json()["error"];
     assert_eq!(error["innerError"]["code"], "queryTooCostly");
     assert!(error["message"].as_str().unwrap().contains("details/notes"), "{error}");

@@ -3,6 +3,7 @@
 
 mod counterpart;
 mod generator;
+mod named;
 mod state;
 
 use http::{Method, StatusCode};

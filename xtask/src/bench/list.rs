@@ -7,6 +7,7 @@
 mod aims;
 mod ground;
 mod measure;
+pub(crate) mod pages;
 mod questions;
 mod runaway;
 mod writes;

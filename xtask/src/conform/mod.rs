@@ -4,6 +4,7 @@
 //! The runner is the program `liaison conform`, as users run it. The server calls itself by the proxy's address, so that
 //! the links in its answers lead through the proxy too.
 
+pub(crate) mod connectors;
 mod mutations;
 mod proxy;
 

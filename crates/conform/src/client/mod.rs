@@ -12,6 +12,7 @@
 
 mod connector;
 mod log;
+mod perform;
 mod situation;
 mod situations;
 mod stage;
@@ -154,6 +155,6 @@ async fn attempt(stage: &Stage<'_>, situation: &Situation, say: &dyn Fn(&str)) -
     let failed: Vec<&str> =
         results.iter().filter(|it| matches!(it.outcome, Outcome::Failed(_))).map(|it| it.name).collect();
     let failed = if failed.is_empty() { String::new() } else { format!("; not met: {}", failed.join(", ")) };
-    say(&format!("  {met} of {} expectations met{failed}", results.len()));
+    say(&format!("  met {met} of {}{failed}", results.len()));
     results
 }

@@ -4,21 +4,16 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashSet,
     fs,
-    future::Future,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use futures_util::{
-    FutureExt as _,
-    future::{Either, select as either},
-};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::Notify, time::sleep};
+use tokio::{sync::Notify, time::sleep};
 
 use super::{
     ClientOptions,
-    connector::{Connector, Ended, Running, listen_for_enter},
+    connector::{Connector, listen_for_enter},
     log::Calls,
     situation::{Situation, Task},
 };
@@ -31,50 +26,25 @@ use crate::{
 };
 
 /// How often is looked what has happened.
-const LOOK: Duration = Duration::from_millis(40);
-/// How often is looked whether a person's connector is quiet.
-const QUIET_LOOK: Duration = Duration::from_millis(500);
+pub(super) const LOOK: Duration = Duration::from_millis(40);
 
 const FAULTS: &str = "/sandbox/faults";
 const REGISTRATION: &str = "/webhooks/v1/registration";
 
-/// The audience of the connector's tokens.
-const RESOURCE: &str = "https://api.partner.microsoft.com";
-
-/// What a connector is told of its task, beside the task itself.
-#[derive(Default)]
-pub(super) struct Brief {
-    /// Further variables, by name.
-    pub(super) variables: Vec<(&'static str, String)>,
-    /// The same in a sentence, for a person.
-    pub(super) words: String,
-}
-
-impl Brief {
-    pub(super) fn new(words: impl Into<String>) -> Self {
-        Self { words: words.into(), variables: Vec::new() }
-    }
-
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.variables.push((name, value.into()));
-        self
-    }
-}
-
 /// The sandbox, the connector, and what is known of both in one situation.
 pub(super) struct Stage<'a> {
-    say: &'a dyn Fn(&str),
-    play: Play,
-    options: ClientOptions,
+    pub(super) say: &'a dyn Fn(&str),
+    pub(super) play: Play,
+    pub(super) options: ClientOptions,
     /// The situation and its task.
-    scene: Cell<(&'static str, Task)>,
+    pub(super) scene: Cell<(&'static str, Task)>,
     /// Calls that were there before it.
     known: RefCell<HashSet<String>>,
     /// Faults that are in force.
     faults: RefCell<Vec<String>>,
     /// The registration of webhooks before the run; null for none, absent as long as it was not touched.
     registration: RefCell<Option<Value>>,
-    enter: Option<Arc<Notify>>,
+    pub(super) enter: Option<Arc<Notify>>,
 }
 
 impl<'a> Stage<'a> {
@@ -94,14 +64,6 @@ impl<'a> Stage<'a> {
 
     pub(super) fn play(&self) -> &Play {
         &self.play
-    }
-
-    /// Says what the connector is told of webhooks: whether it listens at all.
-    pub(super) fn takes_webhooks(&self) -> bool {
-        match &self.options.connector {
-            Connector::Program(_) => true,
-            Connector::Person { webhook_url, .. } => webhook_url.is_some(),
-        }
     }
 
     /// Prepares for a situation: the clock runs, what was called before is known, and nothing is reported.
@@ -161,7 +123,7 @@ impl<'a> Stage<'a> {
 
     /// Puts a fault in force that strikes messages to the connector's organisation.
     pub(super) async fn webhook_fault(&self, kind: &str, members: Value) -> Verdict {
-        let mut body = json!({"kind": kind, "organization": self.options.organization, "count": 1});
+        let mut body = json!({"kind": kind, "organization": self.options.organization});
         merge(&mut body, members);
         self.put_in_force(&body).await
     }
@@ -186,14 +148,18 @@ impl<'a> Stage<'a> {
     pub(super) async fn struck(&self) {
         loop {
             let list = self.play.send(get(FAULTS).by(Who::Nobody)).await;
-            let own = self.faults.borrow();
-            let listed = list.at("/value").as_array().into_iter().flatten();
-            let mut own = listed.filter(|it| own.iter().any(|id| it.get("id").is_some_and(|it| it == id)));
-            if own.any(|it| it.get("struck").and_then(Value::as_u64) > Some(0)) {
+            if self.has_struck(&list) {
                 return;
             }
             sleep(LOOK).await;
         }
+    }
+
+    fn has_struck(&self, list: &Answer) -> bool {
+        let own = self.faults.borrow();
+        let is_own = |it: &&Value| own.iter().any(|id| it.get("id").is_some_and(|it| it == id));
+        let mut listed = list.at("/value").as_array().into_iter().flatten().filter(is_own);
+        listed.any(|it| it.get("struck").and_then(Value::as_u64) > Some(0))
     }
 
     /// Takes the runner's faults away, and leaves those of others.
@@ -258,165 +224,36 @@ impl<'a> Stage<'a> {
         Some(text.lines().map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect())
     }
 
-    /// Lets the connector do its task, to the end.
-    pub(super) async fn perform(&self, brief: Brief) -> Verdict<Ended> {
-        self.perform_while(brief, std::future::pending()).await
-    }
-
-    /// Lets the connector do its task while something happens; that is given up when the connector has ended.
-    pub(super) async fn perform_while(
-        &self,
-        brief: Brief,
-        meanwhile: impl Future<Output = Verdict>,
-    ) -> Verdict<Ended> {
-        let working = async {
-            match &self.options.connector {
-                Connector::Program(command) => Ok(self.start(command, &brief)?.end(self.options.limit).await),
-                Connector::Person { quiet, .. } => Ok(self.wait_for_person(&brief, *quiet).await),
-            }
-        };
-        match either(working.boxed_local(), meanwhile.boxed_local()).await {
-            Either::Left((ended, _)) => ended,
-            Either::Right((happened, working)) => {
-                let ended = working.await;
-                happened?;
-                ended
-            }
-        }
-    }
-
-    /// Lets the connector listen for webhooks while `script` goes through what is to happen.
-    pub(super) async fn receive<T>(&self, script: impl Future<Output = Verdict<T>>) -> Verdict<T> {
-        let words = "accept every invitation that a webhook tells of";
-        match &self.options.connector {
-            Connector::Program(command) => {
-                let port = free_port().await?;
-                let url = format!("http://127.0.0.1:{port}/webhook");
-                self.register(&url).await?;
-                let brief = Brief::new(words)
-                    .with("LIAISON_WEBHOOK_PORT", port.to_string())
-                    .with("LIAISON_WEBHOOK_URL", url)
-                    .with("LIAISON_WEBHOOK_CERTIFICATES", format!("{}/cert/", self.play.run().base_url));
-                let mut running = self.start(command, &brief)?;
-                if !running.listens(port).await {
-                    let found = "nothing in 10 seconds";
-                    return Err(Failure::new(format!("a connector that listens on port {port}"), found));
-                }
-                let happened = script.await;
-                running.dismiss().await;
-                happened
-            }
-            Connector::Person { webhook_url, .. } => {
-                self.register(webhook_url.as_deref().unwrap_or_default()).await?;
-                (self.say)(&format!("  please: {words}"));
-                script.await
-            }
-        }
-    }
-
-    /// Waits until something is so, for as long as the connector has. Says whether it came to that.
-    pub(super) async fn comes_true(&self, is_so: impl AsyncFn() -> Verdict<bool>) -> Verdict<bool> {
-        let patience = match &self.options.connector {
-            Connector::Program(_) => self.options.limit.min(Duration::from_secs(5)),
-            Connector::Person { quiet, .. } => *quiet,
-        };
-        let began = Instant::now();
-        loop {
-            if is_so().await? {
-                return Ok(true);
-            }
-            if began.elapsed() > patience {
-                return Ok(false);
-            }
-            sleep(LOOK).await;
-        }
-    }
-
-    /// Waits a moment for what a connector might do besides.
-    pub(super) async fn settle(&self) {
-        let pause = match &self.options.connector {
-            Connector::Program(_) => Duration::from_millis(300),
-            Connector::Person { quiet, .. } => *quiet,
-        };
-        sleep(pause).await;
-    }
-
-    fn start(&self, command: &[String], brief: &Brief) -> Verdict<Running> {
-        let (situation, task) = self.scene.get();
-        let base_url = &self.play.run().base_url;
-        let mut variables = vec![
-            ("LIAISON_URL", base_url.clone()),
-            ("LIAISON_SITUATION", situation.to_owned()),
-            ("LIAISON_TASK", task.as_str().to_owned()),
-            ("LIAISON_RESULT", self.options.result_file.to_string_lossy().into_owned()),
-            ("LIAISON_RESOURCE", RESOURCE.to_owned()),
-        ];
-        variables.extend(self.play.run().parties.token_url.clone().map(|it| ("LIAISON_TOKEN_URL", it)));
-        if let Some(credentials) = &self.options.credentials {
-            variables.push(("LIAISON_CLIENT_ID", credentials.client_id.clone()));
-            let rest = [
-                ("LIAISON_CLIENT_SECRET", &credentials.client_secret),
-                ("LIAISON_USERNAME", &credentials.username),
-                ("LIAISON_PASSWORD", &credentials.password),
-            ];
-            variables.extend(rest.into_iter().filter_map(|(name, it)| Some((name, it.clone()?))));
-            let token = self.play.run().tokens.borrow().get(&Who::Caller).cloned();
-            variables.extend(token.map(|it| ("LIAISON_TOKEN", it)));
-        }
-        variables.extend(brief.variables.iter().cloned());
-        Running::start(command, &variables)
-            .map_err(|error| Failure::new("a connector that can be run", error.to_string()))
-    }
-
-    /// Waits until a person says so, or its connector has called and then been quiet for a while.
-    async fn wait_for_person(&self, brief: &Brief, quiet: Duration) -> Ended {
-        let ended = Ended { is_success: None, was_stopped: false };
-        (self.say)(&format!("  please: {}", brief.words));
-        for (name, value) in &brief.variables {
-            (self.say)(&format!("    {name}={value}"));
-        }
-        (self.say)("  waiting for its calls; press Enter when it is done");
-        let began = Instant::now();
-        let (mut count, mut changed) = (0, Instant::now());
-        while began.elapsed() < self.options.limit {
-            if let Some(enter) = &self.enter
-                && tokio::time::timeout(QUIET_LOOK, enter.notified()).await.is_ok()
-            {
-                return ended;
-            }
-            let calls = self.calls().await.0.len();
-            if calls != count {
-                (count, changed) = (calls, Instant::now());
-            }
-            if count > 0 && changed.elapsed() > quiet {
-                return ended;
-            }
-        }
-        Ended { was_stopped: true, ..ended }
-    }
-
     /// Registers for the events of referrals, in the place of what was there.
     pub(super) async fn register(&self, url: &str) -> Verdict {
+        self.put_registration(
+            &json!({"WebhookUrl": url, "WebhookEvents": ["referral-created", "referral-updated"],
+            "SignatureTokenToMsSignatureHeader": true}),
+        )
+        .await
+    }
+
+    /// Lets nothing more be told: there is no way to take a registration away.
+    pub(super) async fn park(&self) -> Verdict {
+        self.put_registration(&parked()).await
+    }
+
+    async fn put_registration(&self, body: &Value) -> Verdict {
         let found = self.play.send(get(REGISTRATION).by(Who::PartnerCenter)).await;
         found.status(&[200, 404])?;
         let is_there = found.status == 200;
         let before = if is_there { found.json.clone() } else { Value::Null };
         self.registration.borrow_mut().get_or_insert(before);
-        let body = json!({"WebhookUrl": url, "WebhookEvents": ["referral-created", "referral-updated"],
-            "SignatureTokenToMsSignatureHeader": true});
-        let request = if is_there { put(REGISTRATION, &body) } else { post(REGISTRATION, &body) };
+        let request = if is_there { put(REGISTRATION, body) } else { post(REGISTRATION, body) };
         self.play.send(request.by(Who::PartnerCenter)).await.ok().map(drop)
     }
 
     /// Puts the registration of webhooks back; where there was none, one that asks for tests only stays.
     pub(super) async fn put_back(&self) {
         let _ = fs::remove_file(&self.options.result_file);
-        let before = self.registration.take();
-        let body = match before {
+        let body = match self.registration.take() {
             None => return,
-            Some(Value::Null) => {
-                json!({"WebhookUrl": "http://127.0.0.1:9/nobody", "WebhookEvents": ["test-created"]})
-            }
+            Some(Value::Null) => parked(),
             Some(before) => before,
         };
         self.play.send(put(REGISTRATION, &body).by(Who::PartnerCenter)).await;
@@ -429,15 +266,13 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// Returns a registration that tells nobody anything.
+fn parked() -> Value {
+    json!({"WebhookUrl": "http://127.0.0.1:9/nobody", "WebhookEvents": ["test-created"]})
+}
+
 fn merge(into: &mut Value, members: Value) {
     if let (Value::Object(into), Value::Object(members)) = (into, members) {
         into.extend(members);
     }
-}
-
-/// Finds a port that nobody listens on. It is free again when this returns, so that the connector can take it.
-pub(super) async fn free_port() -> Verdict<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").await;
-    let address = listener.and_then(|it| it.local_addr());
-    address.map(|it| it.port()).map_err(|error| Failure::new("a free port", error.to_string()))
 }

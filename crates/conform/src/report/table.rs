@@ -5,18 +5,26 @@ use std::fmt::Write as _;
 use super::{Outcome, Report, Score};
 use crate::scenario::Level;
 
+/// The least width of the names of groups.
+const WIDTH_MIN: usize = 14;
+
 impl Report {
     /// Returns the report as text, failures first, the scores last.
     pub fn table(&self) -> String {
         let mut text = String::new();
         self.write_failures(&mut text);
         self.write_skipped(&mut text);
-        let _ =
-            writeln!(text, "{:<14} {:>5} {:>7} {:>8} {:>7}", "group", "kept", "failed", "skipped", "score");
-        for (name, score) in self.groups() {
-            write_score(&mut text, name, score);
+        let groups = self.groups();
+        let width = groups.iter().map(|(name, _)| name.len()).max().unwrap_or_default().max(WIDTH_MIN);
+        let _ = writeln!(
+            text,
+            "{:<width$} {:>5} {:>7} {:>8} {:>7}",
+            "group", "kept", "failed", "skipped", "score"
+        );
+        for (name, score) in groups {
+            write_score(&mut text, (name, width), score);
         }
-        write_score(&mut text, "total", self.score());
+        write_score(&mut text, ("total", width), self.score());
         let _ = writeln!(
             text,
             "\n{} referrals made, all marked with externalReferenceId {}; {} in {:.1} s",
@@ -80,8 +88,11 @@ impl Report {
     }
 }
 
-fn write_score(text: &mut String, name: &str, score: Score) {
+fn write_score(text: &mut String, (name, width): (&str, usize), score: Score) {
     let percent = score.percent().map_or("-".to_owned(), |it| format!("{it} %"));
-    let _ =
-        writeln!(text, "{name:<14} {:>5} {:>7} {:>8} {percent:>7}", score.kept, score.failed, score.skipped);
+    let _ = writeln!(
+        text,
+        "{name:<width$} {:>5} {:>7} {:>8} {percent:>7}",
+        score.kept, score.failed, score.skipped
+    );
 }

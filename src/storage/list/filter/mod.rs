@@ -115,6 +115,11 @@ impl Translator {
         self.predicate(predicate, Logic::TrueOnly)
     }
 
+    /// Returns the value of an expression: see `values` for how each type is held.
+    pub(super) fn selected(&mut self, expr: &Expr) -> String {
+        self.value(expr).sql
+    }
+
     /// Returns what orders rows as the expression does, apart from nulls.
     pub(super) fn key(&mut self, expr: &Expr) -> Key {
         let operand = self.value(expr);

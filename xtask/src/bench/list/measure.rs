@@ -6,10 +6,11 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::Value;
@@ -19,7 +20,7 @@ use super::{
     questions::{Question, Role},
 };
 use crate::{
-    load::{self, Plan, Stop},
+    load::{self, Call, Plan, Stop},
     machine,
     postgres::Postgres,
     server::{Client, Server},
@@ -27,6 +28,11 @@ use crate::{
 
 /// How long each kind of request is sent before it counts.
 const WARM_UP: Duration = Duration::from_millis(400);
+
+/// A server that was busy for less than a fiftieth of this time has come to rest.
+const SETTLED_FOR: Duration = Duration::from_secs(1);
+/// It reads the log of a million referrals in that time.
+const SETTLED_AFTER_MAX: Duration = Duration::from_secs(1200);
 
 /// Heads of the table of one size.
 pub(super) const HEADS: [&str; 9] =
@@ -59,14 +65,17 @@ pub(super) struct Measured {
 impl Bench<'_> {
     /// Sends a kind of request for a while.
     pub(super) fn measure(&self, client: &Client, question: &Question) -> Result<Measured> {
-        let calls: Arc<Vec<_>> =
-            Arc::new(question.asked.iter().map(|it| client.list(&it.query, it.page_size)).collect());
+        let calls = question.asked.iter().map(|it| client.list(&it.query, it.page_size)).collect();
+        self.measure_calls(question.name, question.role, calls)
+    }
+
+    /// Sends requests in turn for a while. There is one at least.
+    pub(super) fn measure_calls(&self, name: &str, role: Role, calls: Vec<Call>) -> Result<Measured> {
+        let calls = Arc::new(calls);
         let (statuses, bytes) = (Arc::new(Mutex::new(Statuses::new())), Arc::new(AtomicU64::new(0)));
         let (counted, summed) = (Arc::clone(&statuses), Arc::clone(&bytes));
-        let (_, body) = load::ask(
-            self.server.address()?,
-            client.list(&question.first().query, question.first().page_size),
-        )?;
+        let first = calls.first().cloned().context("there is nothing to send")?;
+        let (_, body) = load::ask(self.server.address()?, first)?;
         let plan = Plan {
             address: self.server.address()?,
             connections: self.options.connections,
@@ -99,8 +108,8 @@ impl Bench<'_> {
             |after: Duration, before: Duration| after.saturating_sub(before).as_micros() as f64 / answers;
         let statuses = statuses.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(Measured {
-            name: question.name.to_owned(),
-            role: question.role,
+            name: name.to_owned(),
+            role,
             p50_micros: f64::from(outcome.percentile_micros(0.50)),
             p99_micros: f64::from(outcome.percentile_micros(0.99)),
             cpu_micros: each(after.0, before.0),
@@ -110,6 +119,20 @@ impl Bench<'_> {
             answers: outcome.answers(),
             statuses,
         })
+    }
+
+    /// Waits until the server has done what it does by itself after a start, such as reading the log for notices: it
+    /// would count as cost of the first requests.
+    pub(super) fn settle(&self) -> Result<()> {
+        let began = Instant::now();
+        while began.elapsed() < SETTLED_AFTER_MAX {
+            let (before, _) = self.cpu()?;
+            thread::sleep(SETTLED_FOR);
+            if self.cpu()?.0.saturating_sub(before) < SETTLED_FOR / 50 {
+                return Ok(());
+            }
+        }
+        bail!("the server does not come to rest within {} s", SETTLED_AFTER_MAX.as_secs())
     }
 
     /// Returns the processor time of the server and of the database beside it.
@@ -124,6 +147,11 @@ impl Measured {
     /// Returns the processor time of a request, in the server and in the database.
     pub(super) fn cost_micros(&self) -> f64 {
         self.cpu_micros + self.database_cpu_micros
+    }
+
+    /// Returns the size of an answer.
+    pub(super) fn kilobytes(&self) -> f64 {
+        self.bytes / 1e3
     }
 
     /// Returns the cells below [`HEADS`].

@@ -55,12 +55,6 @@ impl Question {
     fn new(name: &'static str, role: Role, query: impl Into<String>, page_size: Option<u32>) -> Self {
         Self { name, role, asked: vec![Asked { query: query.into(), page_size }] }
     }
-
-    /// Returns the first request.
-    pub(super) fn first(&self) -> Asked {
-        let none = Asked { query: String::new(), page_size: None };
-        self.asked.first().cloned().unwrap_or(none)
-    }
 }
 
 /// Returns the page that the minimal server has.

@@ -9,8 +9,9 @@ mod writing;
 use super::{
     connector::Ended,
     log::Calls,
+    perform::Brief,
     situation::{Expectation, Sheet, Situation},
-    stage::{Brief, Stage},
+    stage::Stage,
 };
 use crate::{bodies, check::Verdict};
 
@@ -20,8 +21,8 @@ pub fn situations() -> Vec<Situation> {
         writing::situations(),
         refusals::situations(),
         creating::situations(),
-        reading::situations(),
         receiving::situations(),
+        reading::situations(),
         writing::late(),
     ];
     all.into_iter().flatten().collect()
@@ -75,10 +76,10 @@ fn deal(stage: &Stage<'_>, members: &[(&str, serde_json::Value)]) -> Brief {
 /// Judges whether a program says that its task could not be done.
 fn judge_says(sheet: &Sheet, rule: &Expectation, ended: Ended) {
     match ended.is_success {
-        None if !ended.was_stopped => sheet.skip(rule, "how a person's connector ends cannot be seen"),
-        success => {
-            let is_met = success == Some(false);
-            sheet.judge(rule, is_met, ("an exit code other than 0", ended.told()), None);
+        None if ended.was_stopped => sheet.skip(rule, "the connector did not end"),
+        None => sheet.skip(rule, "how a person's connector ends cannot be seen"),
+        Some(is_success) => {
+            sheet.judge(rule, !is_success, ("an exit code other than 0", ended.told()), None);
         }
     }
 }

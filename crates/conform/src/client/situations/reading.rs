@@ -6,8 +6,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::super::{
     log::Call,
+    perform::{Brief, free_port},
     situation::{Expectation, Sheet, Situation, Task, must},
-    stage::{Brief, Stage, free_port},
+    stage::Stage,
 };
 use crate::{
     check::Verdict,
@@ -16,10 +17,11 @@ use crate::{
     wire::get,
 };
 
-/// A page of the contract.
+/// A page of the contract, and how many deals are made before it is looked again whether there is a second one.
 const PAGE: usize = 100;
+const STEP: usize = 20;
 
-/// How many deals are made at a time.
+/// How many are made at a time.
 const JOBS: usize = 8;
 
 /// How many pages are read; a sandbox with more of them is no place for this.
@@ -65,10 +67,11 @@ pub(super) fn situations() -> Vec<Situation> {
 
 async fn pages(stage: &Stage<'_>, sheet: &Sheet) -> Verdict {
     let play = stage.play();
-    let first = play.send(get(REFERRALS)).await;
-    if first.ok()?.at("/@odata.nextLink").is_null() {
-        let missing = (PAGE + 1).saturating_sub(first.list("/value")?.len());
-        stream::iter(0..missing).map(|_| play.deal()).buffer_unordered(JOBS).try_collect::<Vec<_>>().await?;
+    for _ in 0..PAGE.div_ceil(STEP) + 1 {
+        if !play.send(get(REFERRALS)).await.ok()?.at("/@odata.nextLink").is_null() {
+            break;
+        }
+        stream::iter(0..STEP).map(|_| play.deal()).buffer_unordered(JOBS).try_collect::<Vec<_>>().await?;
     }
     let all = every_id(play).await?;
     stage.remember().await;
@@ -125,6 +128,7 @@ async fn missed(stage: &Stage<'_>, sheet: &Sheet) -> Verdict {
     let words = "catch up with what nobody has told you of: accept every invitation that is new";
     let ended = stage.perform(Brief::new(words)).await?;
     let calls = stage.calls().await;
+    stage.park().await?;
     let is_accepted = stage.is_accepted(&id).await?;
     let found = format!("it is not accepted, after {}; {}", calls.told(), ended.told());
     sheet.judge(&MISSED_FOUND, is_accepted, ("the invitation, accepted", found), calls.0.last());

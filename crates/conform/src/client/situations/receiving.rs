@@ -144,7 +144,7 @@ async fn reordered(stage: &Stage<'_>, sheet: &Sheet) -> Verdict {
         return Ok(());
     }
     let script = async {
-        stage.webhook_fault("webhookReorder", json!({"delayMs": HELD_MS})).await?;
+        stage.webhook_fault("webhookReorder", json!({"delayMs": HELD_MS, "count": 1})).await?;
         let id = stage.invite().await?;
         if tokio::time::timeout(SENT_MAX, stage.struck()).await.is_err() {
             return Err(Failure::new("a message of the invitation", "none in 10 seconds"));
@@ -184,6 +184,7 @@ async fn forged(stage: &Stage<'_>, sheet: &Sheet, kind: &str, rules: [&'static E
         stage.settle().await;
         let before = stage.calls().await;
         // What was answered with an error is tried again a few seconds later, and is signed rightly then.
+        stage.clear_faults().await;
         stage.advance(SECOND_ATTEMPT_SECS).await?;
         let is_accepted = stage.comes_true(async || stage.is_accepted(&id).await).await?;
         Ok((id, before, is_accepted))

@@ -220,12 +220,8 @@ async fn server_error(stage: &Stage<'_>, sheet: &Sheet) -> Verdict {
     let pauses = pauses(&tries);
     if let [first, second, ..] = pauses.as_slice() {
         let found = format!("{} and {}", seconds(*first), seconds(*second));
-        sheet.judge(
-            &ERROR_GROWS,
-            second > first,
-            ("a second pause that is longer", found),
-            tries.last().copied(),
-        );
+        let grows = second > first && *first >= PAUSE_MIN;
+        sheet.judge(&ERROR_GROWS, grows, ("a second pause that is longer", found), tries.last().copied());
     }
     notes.judge_done(stage, sheet, &ERROR_DONE, &calls).await
 }

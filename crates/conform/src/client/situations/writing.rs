@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::{
     super::{
         log::Call,
+        perform::Brief,
         situation::{Expectation, Sheet, Situation, Task, must, should},
-        stage::{Brief, Stage},
+        stage::Stage,
     },
     Notes,
 };
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// How long a write is held, in milliseconds, so that something can happen before it.
-const HELD_MS: u64 = 700;
+const HELD_MS: u64 = 1000;
 
 /// How near the deadline the clock is put, and how far past it then, in seconds.
 const BEFORE_DEADLINE_SECS: f64 = 60.0;
